@@ -11,6 +11,7 @@ import msgspec
 
 from qe_plugins.desk.day_journal import synthesis_page
 from qe_plugins.desk.hunting import HuntMarket
+from qe_plugins.desk.next_step import MOST_ATTEMPTS
 from qe_plugins.desk.records import DeskSituation, DeskStep, StepKind, StepResult
 from qe_plugins.desk.role_sessions import RoleSessions, cost_of
 from qe_plugins.desk.session_process import QE
@@ -179,7 +180,11 @@ class DeskActions:
         return StepResult(text=last, body={"clean": code == CLEAN})
 
     def report(self, step: DeskStep, view: DeskSituation) -> StepResult:
-        """Write the report of the day so far, and send it where the settings say."""
+        """Write the report of the day so far, and send it where the settings say.
+
+        What the page of a failed report has cost is with its last attempt: the earlier ones are not
+        paid again.
+        """
         settings, said, usd = self._loaded.fleet.desk, "", Decimal(0)
         if settings is not None and Role.SYNTHESIS in settings.roles and view.paid:
             session = session_on(settings.root, self._day())
@@ -189,7 +194,8 @@ class DeskActions:
         send = ["--send", self._send] if self._send else []
         code, last = _qe("report", "day", self._day().isoformat(), *send)
         if code != CLEAN:
-            raise FleetError(last, where="report")
+            usd = usd if step.attempt == MOST_ATTEMPTS else Decimal(0)
+            return StepResult(text=f"report: {last}", usd=usd, failed=True)
         return StepResult(text=f"{last}; {said}" if said else last, usd=usd)
 
 

@@ -6,11 +6,11 @@ A session has the moment of its step in its id, so that a step taken up again pa
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,9 @@ from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.roles import PersonLimits, RoleContext, run_role
 from qe_plugins.fleet.roles.closed_trades import OF_TRADES, closed_trades
 from qe_plugins.fleet.roles.desk_state import outside_state, spent_today
-from qe_plugins.fleet.tools.context import FactQuery
+from qe_plugins.fleet.roles.run_facts import facts_at
 from qe_plugins.halt.latch import write_atomically
 from qe_plugins.halt.status import SeenSession
-from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.journal.store import Journal
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.plugins.types import Posture, Role
@@ -35,11 +34,8 @@ from qe_plugins.recordings.postures import PublishedPosture, of_run
 from qe_plugins.safe_text import in_words
 from qe_plugins.wall_clock import nanoseconds
 
-MOST = 10_000
 DAY = 86_400 * 10**9
-
-OF_ROLES = (FactKind.LESSON, FactKind.VERDICT, FactKind.PROPOSAL, FactKind.FAILURE)
-"""What the sessions of roles add to the facts of a run: they are runs of their own."""
+"""A session beside a live market may run for weeks: roles see its last 24 hours."""
 
 LEAST_LOOKS = 10
 """Margins of a session's clock between two postures at least: in a fast replay hunts come too."""
@@ -79,7 +75,8 @@ class RoleSessions:
     ) -> RoleContext:
         """Return the desk's state at a moment. Raises FleetError without a fresh bar."""
         at = nanoseconds(due)
-        market = self._market.until(due, run).at(at)
+        history = self._market.until(due, run)
+        market = history.at(at)
         if market is None:
             raise FleetError("the market has no fresh bar at its moment.")
         held = {} if seen is None else seen.status.positions
@@ -87,7 +84,8 @@ class RoleSessions:
             loaded=self._loaded,
             market=market,
             as_of=at,
-            facts=facts_of(self._journal, self._loaded.fleet.name, run),
+            past=history.whole(at) if more.get("trades") else None,
+            facts=partial(facts_at, self._journal, self._loaded.fleet.name, run, span=DAY),
             held={contract: int(count) for contract, count in held.items() if count},
             postures=[] if run is None else of_run(run).unexpired(at),
             **outside_state(self._loaded.fleet, at),
@@ -187,38 +185,6 @@ class RoleSessions:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, outcome.found.html.encode())
         return outcome.found.markdown.partition("\n")[0], usd
-
-
-def facts_of(journal: Journal, fleet: str, run: str | None) -> FactQuery:
-    """Return what reads the last 24 hours of a run, and what the fleet's roles found in them.
-
-    Of lessons that rest on the same variant it has the newest.
-    """
-    own = re.compile(rf"(guardian|analyst|arbiter)-{re.escape(fleet)}-\d{{8}}T\d{{6}}Z(-.*)?")
-
-    def query(kinds: Sequence[FactKind], until: int, limit: int) -> list[Fact]:
-        since, after, found = until - DAY, until + 1, []
-        if run is not None:
-            found = journal.page(
-                kinds=kinds,
-                run=run,
-                since_ns=since,
-                until_ns=after,
-                limit=limit,
-                newest_first=True,
-            )
-        if wanted := [one for one in kinds if one in OF_ROLES]:
-            others = journal.page(
-                kinds=wanted, since_ns=since, until_ns=after, limit=MOST, newest_first=True
-            )
-            found += [one for one in others if own.fullmatch(one.run_id)]
-        newest: dict[object, Fact] = {}
-        for fact in sorted((one.fact for one in found), key=lambda one: -one.ts_event):
-            is_lesson = fact.kind is FactKind.LESSON and "basis" in fact.body
-            newest.setdefault(fact.body["basis"]["variant"] if is_lesson else id(fact), fact)
-        return list(newest.values())[:limit]
-
-    return query
 
 
 def cost_of(session: str) -> Decimal:

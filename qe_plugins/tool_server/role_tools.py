@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 import msgspec
 
+from qe_plugins.fleet.backtests.jobs import BacktestJobs
 from qe_plugins.fleet.roles.desk_state import desk_state
 from qe_plugins.fleet.roles.run import tool_context
 from qe_plugins.fleet.tools import TOOLS as OF_SESSIONS
@@ -22,6 +23,9 @@ from qe_plugins.tool_server.scans import FleetInput, fleet
 from qe_plugins.tool_server.toolset import Effect, ServedTool, ToolInput, ToolScope
 
 SPENDING = ("deploy",)
+
+LONGEST_BACKTEST = 60.0
+"""Seconds after which a backtest of these tools is ended."""
 
 
 class DeskInput(FleetInput, frozen=True):
@@ -40,7 +44,13 @@ def look(tool: Tool, given: Any, _: ToolScope) -> Any:
     state = desk_state(fleet(given.config), at, given.run)
     names = tool.arguments.__struct_fields__
     asked = tool.arguments(**{name: getattr(given, name) for name in names})
-    return tool.handler(tool_context(Role.SYNTHESIS, state), asked)
+    return tool.handler(tool_context(Role.SYNTHESIS, state, _jobs()), asked)
+
+
+@cache
+def _jobs() -> BacktestJobs:
+    """Return the backtests of this server: their processes end with it."""
+    return BacktestJobs("mcp", LONGEST_BACKTEST)
 
 
 def served(tool: Tool) -> ServedTool:

@@ -172,6 +172,10 @@ class Outbox:
         rows = self._db.execute(f"{query} ORDER BY cursor LIMIT ?", chosen)
         return [_decode_message(cursor, text) for cursor, text in rows]
 
+    def scans(self) -> list[str]:
+        """Return the scans and sessions with messages, by their ids."""
+        return [row[0] for row in self._db.execute("SELECT DISTINCT scan FROM outbox")]
+
     def last(self) -> int:
         """Return the cursor of the newest message, 0 where there is none."""
         return int(self._db.execute("SELECT coalesce(max(cursor), 0) FROM outbox").fetchone()[0])

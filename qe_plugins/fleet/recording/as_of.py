@@ -35,6 +35,10 @@ class HistoricMarket:
         known = self._frame.slice(since, until - since)
         return MarketSnapshot(known.sort("instrument", "ts"))
 
+    def whole(self, moment: int) -> MarketSnapshot:
+        """Return every bar that has closed by a moment (UTC ns); there must be one."""
+        return MarketSnapshot(self._frame.head(self._closed_by(moment)).sort("instrument", "ts"))
+
     def is_fresh(self, moment: int) -> bool:
         """Return whether the last bar by a moment (UTC ns) is at most five minutes old."""
         until = self._closed_by(moment)

@@ -12,13 +12,8 @@ from enum import StrEnum
 import msgspec
 import numpy as np
 
-from qe_plugins.fleet.roles.thesis import (
-    Claims,
-    SignalRule,
-    TradeTable,
-    entries,
-    trade_table,
-)
+from qe_plugins.fleet.backtests.trade_table import TradeTable, entries, t_of, trade_table
+from qe_plugins.fleet.roles.thesis import Claims, SignalRule
 from qe_plugins.fleet.tasks.snapshot import COLUMNS, DAY, SnapshotBars
 
 LEAST_TRADES = 100
@@ -207,13 +202,6 @@ def _changed_after(bars: SnapshotBars, moment: int) -> SnapshotBars:
         columns[name][moment + 1 :] = anchor * (anchor / later) ** 2
     columns["volume"][moment + 1 :] = bars.volume[moment + 1 :][::-1]
     return SnapshotBars(**columns)
-
-
-def t_of(values: np.ndarray) -> float:
-    """Return the t statistic of the mean of some values, 0 where there is none."""
-    if len(values) < 2 or not values.std():
-        return 0.0
-    return float(values.mean() / values.std(ddof=1) * math.sqrt(len(values)))
 
 
 def _mean(values: np.ndarray) -> float:

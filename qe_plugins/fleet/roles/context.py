@@ -34,12 +34,14 @@ class PersonLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class RoleContext:
-    """The state of the desk as of `as_of` (UTC nanoseconds): nothing in it is later.
+    """The state of the desk as of `as_of` (UTC nanoseconds): nothing in it is later but `held`,
+    which beside a session is that of its last heartbeat.
 
     `lessons` have held since they were written, `learned` are the facts of all of them. `facts`
     reads the journal, `messages` are of the bus, `held` are signed contracts by instrument,
     `loss` is what the session has lost so far in account currency, `spent` what models have cost
-    today. `postures` are those that are still in force. `trades` are the closed ones to review.
+    today. `postures` are those that are still in force. `trades` are the closed ones to review,
+    `past` has the bars around them, also of contracts that are no longer traded; None: `market`.
     `attacks` are those on the thesis of ARBITER, `statement` is what the thesis says.
     `session` is the id under which calls are recorded: the same id and inputs pay nothing twice;
     the default names role, fleet and moment. With `replay` no call is made.
@@ -58,6 +60,7 @@ class RoleContext:
     spent: Decimal = Decimal(0)
     postures: Sequence[Posture] = ()
     trades: Sequence[Trade] = ()
+    past: MarketSnapshot | None = None
     limits: PersonLimits = field(default_factory=PersonLimits)
     attacks: AttackReport | None = None
     statement: str = ""

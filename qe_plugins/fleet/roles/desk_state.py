@@ -15,6 +15,7 @@ from qe_plugins.fleet.messaging.outbox import Message, Outbox
 from qe_plugins.fleet.prompts.requests import headlines, lesson_texts
 from qe_plugins.fleet.recording.as_of import HistoricMarket
 from qe_plugins.fleet.roles.context import RoleContext
+from qe_plugins.fleet.roles.run_facts import facts_at
 from qe_plugins.fleet.settings import Fleet
 from qe_plugins.fleet.tasks.snapshot_loader import open_market
 from qe_plugins.fleet.tools.context import FactQuery, no_facts
@@ -42,7 +43,8 @@ def desk_state(
     """
     whole = open_market(loaded)
     moment = whole.as_of if at is None else int(at.timestamp()) * SECOND
-    market = HistoricMarket(whole.frame).at(moment)
+    history = HistoricMarket(whole.frame)
+    market = history.at(moment)
     if market is None:
         hint = "Choose a time of a session that the data has."
         message = "there is no bar in the five minutes before it."
@@ -51,6 +53,7 @@ def desk_state(
         loaded=loaded,
         market=market,
         as_of=moment,
+        past=history.whole(moment) if more.get("trades") else None,
         facts=_fact_query(run, loaded.fleet.name),
         held=held_at(run, moment),
         postures=PostureFile(loaded.fleet.name).unexpired(moment),
@@ -78,15 +81,19 @@ def messages_at(fleet: str, moment: int) -> list[Message]:
 
     A session's id has its moment, so that none from later is shown.
     """
-    found = []
     with Outbox() as bus:
-        for one in bus.read():
-            match = SESSION_ID.fullmatch(one.scan)
-            if match and match[1] == fleet:
-                at = datetime.strptime(match[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-                if 0 <= moment - int(at) * SECOND <= DAY:
-                    found.append(one)
-    return found
+        recent = [one for one in bus.scans() if _is_recent(one, fleet, moment)]
+        found = [message for one in recent for message in bus.read(scan=one)]
+    return sorted(found, key=lambda one: one.cursor)
+
+
+def _is_recent(scan: str, fleet: str, moment: int) -> bool:
+    """Return whether a scan is a session of a fleet's role in the 24 hours before a moment."""
+    match = SESSION_ID.fullmatch(scan)
+    if match is None or match[1] != fleet:
+        return False
+    at = datetime.strptime(match[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    return 0 <= moment - int(at) * SECOND <= DAY
 
 
 def lessons_of(fleet: str, moment: int) -> list[Fact]:
@@ -123,33 +130,28 @@ def _fact_query(run: str | None, fleet: str) -> FactQuery:
     """Return what reads a run's facts, and those of the fleet's own sessions since it began."""
     if run is None:
         return no_facts
+    with Journal.open() as journal:
+        chosen = _traded(journal, run)
 
     def query(kinds: Sequence[FactKind], until: int, limit: int) -> list[Fact]:
-        found = [one for one in facts_of(run, kinds, fleet) if one.ts_event <= until]
-        return sorted(found, key=lambda one: -one.ts_event)[:limit]
+        with Journal.open() as journal:
+            return facts_at(journal, fleet, chosen, kinds, until, limit)
 
     return query
 
 
-def facts_of(run: str, kinds: Sequence[FactKind], fleet: str | None = None) -> list[Fact]:
-    """Return a run's facts of some kinds, in their order. Raises JournalError for no such run.
-
-    By place and by name only runs that are no session of a role count. With a `fleet` the facts of
-    its own sessions since the run began are added.
-    """
+def facts_of(run: str, kinds: Sequence[FactKind]) -> list[Fact]:
+    """Return a run's facts of some kinds, in their order. Raises JournalError for no such run."""
     with Journal.open() as journal:
-        first = journal.first_facts()
-        sessions = {name for name, fact in first.items() if "role" in fact.body}
-        traded = [name for name in first if name not in sessions]
-        newest = {name: str(first[name].body.get("name", "")) for name in reversed(traded)}
-        chosen = resolve_run(run, list(first), lambda: newest, hint="`qe runs` lists them.")
-        found = journal.facts(chosen, kinds)
-        begun = first[chosen].ts_event
-        for name in sorted(sessions) if fleet else ():
-            own = str(first[name].body.get("name", "")).endswith(f" {fleet}")
-            if own and first[name].ts_event >= begun:
-                found += journal.facts(name, kinds)
-    return found
+        return journal.facts(_traded(journal, run), kinds)
+
+
+def _traded(journal: Journal, run: str) -> str:
+    """Return the id of a run: by place and by name only those that are no session of a role."""
+    first = journal.first_facts()
+    traded = [name for name, fact in first.items() if "role" not in fact.body]
+    newest = {name: str(first[name].body.get("name", "")) for name in reversed(traded)}
+    return resolve_run(run, list(first), lambda: newest, hint="`qe runs` lists them.")
 
 
 def held_at(run: str | None, moment: int) -> dict[str, int]:

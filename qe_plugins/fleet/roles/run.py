@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import msgspec
 
+from qe_plugins.fleet.backtests.jobs import BacktestJobs
 from qe_plugins.fleet.messaging.outbox import Message, Outbox
 from qe_plugins.fleet.prompts.files import role_prompt, seat_prompt
 from qe_plugins.fleet.rank_models import provider_and_model
@@ -17,7 +17,7 @@ from qe_plugins.fleet.roles.context import RoleContext
 from qe_plugins.fleet.roles.deployment import deployment
 from qe_plugins.fleet.roles.guardian import GUARDIAN
 from qe_plugins.fleet.roles.hunter import HUNTER
-from qe_plugins.fleet.roles.micro_backtest import micro_backtest
+from qe_plugins.fleet.roles.micro_backtests import MicroBacktests
 from qe_plugins.fleet.roles.role import RoleWork
 from qe_plugins.fleet.roles.synthesis import SYNTHESIS
 from qe_plugins.fleet.scan.lifecycle import client_for, run_on_uvloop
@@ -74,8 +74,8 @@ def run_role(role: Role, context: RoleContext) -> RoleOutcome:
     return RoleOutcome(role=role, session=session, found=found, run_id=run_id)
 
 
-def tool_context(role: Role, context: RoleContext) -> ToolContext:
-    """Return what the tools of a role's session look at."""
+def tool_context(role: Role, context: RoleContext, jobs: BacktestJobs) -> ToolContext:
+    """Return what the tools of a role's session look at; its backtests are among `jobs`."""
     return ToolContext(
         loaded=context.loaded,
         role=role,
@@ -89,7 +89,7 @@ def tool_context(role: Role, context: RoleContext) -> ToolContext:
         held=context.held,
         posture=tightest(context.postures),
         deploy=deployment(role, context),
-        backtest=partial(micro_backtest, context),
+        backtests=MicroBacktests(context, jobs),
     )
 
 
@@ -127,10 +127,9 @@ async def _session(work: RoleWork, context: RoleContext, seat: int) -> SessionRe
         answer_type=work.answer_type,
     )
     async with role_client(context, session) as client:
-        tools = tools_of(work.role)
-        return await run_session(
-            client, opening, tools, tool_context(work.role, context), fleet.sessions
-        )
+        with BacktestJobs(session, fleet.sessions.turn_deadline) as jobs:
+            seen = tool_context(work.role, context, jobs)
+            return await run_session(client, opening, tools_of(work.role), seen, fleet.sessions)
 
 
 def _recorded(

@@ -25,11 +25,11 @@ NOISE_BARS = 60
 def by_trade(context: RoleContext) -> list[tuple[Trade, dict[str, float]]]:
     """Return the context's trades that have closed, by their close, each with its variants."""
     known = sorted(context.trades, key=lambda one: one.closed)
-    names = context.market.instruments
+    past = context.past or context.market
     return [
-        (one, _variants(one, context.market.bars(one.instrument_id, "1m")))
+        (one, _variants(one, past.bars(one.instrument_id, "1m")))
         for one in known
-        if one.closed <= context.as_of and one.instrument_id in names
+        if one.closed <= context.as_of
     ]
 
 

@@ -50,12 +50,20 @@ class SharedComputations:
         """Return the annualised volatility over `lookback` minutes, and over their last quarter."""
         return self._once(self._volatility, name, lookback)
 
+    def realised(self, name: str) -> float:
+        """Return the annualised volatility of the last session, 0 where there are too few bars."""
+        return self._once(self._realised, name)
+
     def _once[T](self, work: Callable[..., T], *about: Any) -> T:
         key = (work.__name__, *about)
         if key not in self._known:
             self._known[key] = work(*about)
         found: T = self._known[key]
         return found
+
+    def _realised(self, name: str) -> float:
+        bars = self._market.bars(name, "1m")
+        return annual_volatility(bars.close[-REALISED_BARS:]) if len(bars) > 2 else 0.0
 
     def _features(self, name: str, frame: str, count: int) -> dict[int, dict[str, float]]:
         bars = self._market.bars(name, frame)
@@ -166,7 +174,7 @@ class TaskList:
             case "option":
                 return _option_task(self._market, self._shared, *parameters)
             case "chain":
-                return _chain_task(self._market, *parameters)
+                return _chain_task(self._market, self._shared, *parameters)
             case _:
                 return _backtest_task(self._market, self._shared, self._cost, *parameters)
 
@@ -254,13 +262,17 @@ def _option_task(
     )
 
 
-def _chain_task(market: MarketSnapshot, number: int, rows: tuple[dict[str, Any], ...]) -> ChainTask:
+def _chain_task(
+    market: MarketSnapshot,
+    shared: SharedComputations,
+    number: int,
+    rows: tuple[dict[str, Any], ...],
+) -> ChainTask:
     from qe_plugins.fleet.tasks.chain_rows import option_figures, spread_figures
 
     first = rows[0]
     right: Literal["call", "put"] = "call" if first["sign"] > 0 else "put"
-    bars = market.bars(first["instrument"], "1m")
-    realised = annual_volatility(bars.close[-REALISED_BARS:]) if len(bars) > 2 else 0.0
+    realised = shared.realised(first["instrument"])
     if len(rows) == 1:
         figures = option_figures(first, realised)
     else:

@@ -20,6 +20,7 @@ TOOLS = {
         Tool("news", market.NoArguments, desk.news),
         Tool("deploy", work.DeployArguments, work.deploy),
         Tool("backtest", work.BacktestArguments, work.backtest),
+        Tool("backtest_results", work.ResultsArguments, work.backtest_results),
     )
 }
 
@@ -29,8 +30,8 @@ OF_ROLES = {
         *("instruments", "features", "positions", "posture", "journal", "messages", "news"),
         *("lessons", "deploy"),
     ),
-    Role.ANALYST: ("journal", "backtest", "lessons", "features", "deploy"),
-    Role.ARBITER: ("backtest", "features", "journal", "messages", "lessons"),
+    Role.ANALYST: ("journal", "backtest", "backtest_results", "lessons", "features", "deploy"),
+    Role.ARBITER: ("backtest", "backtest_results", "features", "journal", "messages", "lessons"),
     Role.SYNTHESIS: ("journal", "messages", "lessons", "positions", "posture"),
 }
 """The tools that a session of a role is offered."""

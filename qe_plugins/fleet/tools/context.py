@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from qe_plugins.errors import FleetError, did_you_mean
 from qe_plugins.fleet.loader import LoadedFleet
@@ -20,8 +20,15 @@ type FactQuery = Callable[[Sequence[FactKind], int, int], list[Fact]]
 type Deploy = Callable[[list[str], str], dict[str, Any]]
 """Runs the tree below a coordinator on instruments and a question, and returns its aggregate."""
 
-type Backtest = Callable[[dict[str, Any]], dict[str, Any]]
-"""Runs a rule over the bars known by now and returns its figures in R."""
+
+class Backtests(Protocol):
+    """Runs micro-backtests over the bars known by now, each as a job."""
+
+    def start(self, instrument: str, rule: dict[str, Any]) -> str:
+        """Begin a job of a rule and return its id. Raises FleetError for too few bars."""
+
+    def wait(self, jobs: list[str]) -> list[dict[str, Any]]:
+        """Return how jobs ended, once all have. Raises FleetError for an unknown one."""
 
 
 def no_facts(kinds: Sequence[FactKind], until: int, limit: int) -> list[Fact]:
@@ -34,8 +41,7 @@ class ToolContext:
     """One session's view. Nothing in it is later than `as_of` (UTC nanoseconds).
 
     `mask` names instruments as the session sees them. `held` has the signed contracts by
-    instrument; `posture` is the one in force. `deploy` and `backtest` come from the caller, None
-    where there is none: then the tools say so.
+    instrument; `posture` is the one in force. `deploy` is None where no captains are below.
     """
 
     loaded: LoadedFleet
@@ -43,6 +49,7 @@ class ToolContext:
     market: MarketSnapshot
     as_of: int
     mask: Mask
+    backtests: Backtests
     news: Sequence[str] = ()
     lessons: Sequence[str] = ()
     facts: FactQuery = no_facts
@@ -50,7 +57,6 @@ class ToolContext:
     held: dict[str, int] = field(default_factory=dict)
     posture: Posture | None = None
     deploy: Deploy | None = None
-    backtest: Backtest | None = None
 
     def instrument(self, shown: str) -> str:
         """Return the instrument of a name as the session sees it. Raises FleetError."""

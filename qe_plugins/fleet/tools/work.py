@@ -35,6 +35,15 @@ class BacktestArguments(ToolArguments, frozen=True, kw_only=True):
     horizon: Annotated[int, Meta(ge=1, le=1_380, description="minutes until the exit")]
 
 
+class ResultsArguments(ToolArguments, frozen=True, kw_only=True):
+    """Jobs to wait for."""
+
+    jobs: Annotated[
+        list[Annotated[str, Meta(max_length=60)]],
+        Meta(min_length=1, max_length=32, description="ids that `backtest` returned"),
+    ]
+
+
 def deploy(context: ToolContext, asked: DeployArguments) -> Any:
     """Ask the captains below this coordinator about the market as of now and return their
     aggregate by target: score from -1 to 1, confidence, votes. It is priced before it runs and
@@ -46,10 +55,16 @@ def deploy(context: ToolContext, asked: DeployArguments) -> Any:
 
 
 def backtest(context: ToolContext, asked: BacktestArguments) -> Any:
-    """Run a rule over the bars known by now, net of costs, and return trades, mean R, its t
-    statistic, and both halves apart.
+    """Begin a backtest of a rule over the bars known by now, net of costs, and return the id of its
+    job at once. Begin several, then call `backtest_results` with their ids.
     """
-    if context.backtest is None:
-        raise FleetError("no backtests can be run from this session.")
-    own = context.instrument(asked.instrument)
-    return context.backtest(msgspec.structs.asdict(asked) | {"instrument": own})
+    rule = msgspec.structs.asdict(asked)
+    own = context.instrument(rule.pop("instrument"))
+    return {"job": context.backtests.start(own, rule)}
+
+
+def backtest_results(context: ToolContext, asked: ResultsArguments) -> Any:
+    """Wait for backtests and return, by job, trades, mean R, its t statistic, and both halves
+    apart, or why it failed. One that takes longer than a turn may is ended.
+    """
+    return {"results": context.backtests.wait(list(dict.fromkeys(asked.jobs)))}

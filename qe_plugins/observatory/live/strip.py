@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -98,7 +99,7 @@ def strip_state(
     details: Details = lambda run_id, contract, contracts: UNKNOWN,
 ) -> StripState:
     """Return what the strip says of a halt and of sessions; the worst of them comes first."""
-    now_ms = int(now.timestamp() * 1000)
+    now_ms, details = int(now.timestamp() * 1000), cache(details)  # it reads the journal
     states = sorted(
         (_of_session(one, now_ms, details) for one in sessions),
         key=lambda one: ORDER.index(one.tone),

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from qe_plugins.fleet.backtests.trade_table import entries, trade_table
 from qe_plugins.fleet.roles.attacks import AttackReport, attack
-from qe_plugins.fleet.roles.thesis import SignalRule, entries, trade_table
+from qe_plugins.fleet.roles.thesis import SignalRule
 from qe_plugins.fleet.tasks.snapshot import MINUTE, SnapshotBars
 from tests.fleet.conftest import START
 

@@ -6,6 +6,7 @@ import dataclasses
 from decimal import Decimal
 
 import msgspec
+import polars as pl
 import pytest
 
 from qe_plugins.fleet.roles import RoleContext, run_role
@@ -14,7 +15,7 @@ from qe_plugins.fleet.roles.closed_trades import closed_trades
 from qe_plugins.fleet.roles.held_lessons import held_lessons
 from qe_plugins.fleet.roles.trade_variants import by_trade, without_each_vote
 from qe_plugins.fleet.sessions import SessionEnd, SessionResult
-from qe_plugins.fleet.tasks.snapshot import MINUTE
+from qe_plugins.fleet.tasks.snapshot import DAY, MINUTE, MarketSnapshot
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import Role, Side, Signal, Trade
 from tests.fleet.conftest import market
@@ -65,6 +66,18 @@ def test_few_trades_teach_nothing(context):
     few = dataclasses.replace(context, trades=context.trades[:20], session="few")
 
     assert run_role(Role.ANALYST, few).found.lessons == ()
+
+
+def test_trades_of_a_contract_that_is_no_longer_traded_are_reviewed_by_its_own_bars(context):
+    last, next_one = context.market, "MESM24.XCME"
+    later = market(minutes=300, names=(next_one,), start=last.as_of + 10 * DAY, level=9_000.0)
+    past = MarketSnapshot(pl.concat([last.frame, later.frame]))
+    rolled = dataclasses.replace(context, market=later, past=past, as_of=later.as_of)
+
+    assert NAME not in past.instruments
+    assert variants(rolled) == variants(context)
+    unknown = msgspec.structs.replace(context.trades[0], instrument_id="MESZ23.XCME")
+    assert by_trade(dataclasses.replace(context, trades=[unknown])) == [(unknown, {})]
 
 
 def test_a_lesson_with_a_wrong_figure_or_without_support_is_refused(context):

@@ -8,8 +8,11 @@ from typing import Any
 
 import msgspec
 
+from qe_plugins.fleet.backtests.jobs import BacktestJobs
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.prompts.masking import Mask
+from qe_plugins.fleet.roles.context import RoleContext
+from qe_plugins.fleet.roles.micro_backtests import MicroBacktests
 from qe_plugins.fleet.tools import ToolContext
 from qe_plugins.llm.client.client import Client, ClientSettings
 from qe_plugins.llm.ledger import Ledger
@@ -73,6 +76,9 @@ def tool_context(loaded: LoadedFleet, role: Role = Role.HUNTER, **more: Any) -> 
         market=known,
         as_of=known.as_of,
         mask=Mask(known.instruments),
+        backtests=MicroBacktests(
+            RoleContext(loaded=loaded, market=known, as_of=known.as_of), BacktestJobs("s-1", 60.0)
+        ),
         **more,
     )
 
