@@ -21,7 +21,7 @@ type Deploy = Callable[[list[str], str], dict[str, Any]]
 """Runs the tree below a coordinator on instruments and a question, and returns its aggregate."""
 
 
-class Backtests(Protocol):
+class SessionBacktests(Protocol):
     """Runs micro-backtests over the bars known by now, each as a job."""
 
     def start(self, instrument: str, rule: dict[str, Any]) -> str:
@@ -49,7 +49,7 @@ class ToolContext:
     market: MarketSnapshot
     as_of: int
     mask: Mask
-    backtests: Backtests
+    backtests: SessionBacktests
     news: Sequence[str] = ()
     lessons: Sequence[str] = ()
     facts: FactQuery = no_facts

@@ -30,7 +30,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     done, or with `outage_503` so many calls of that time are turned away. A request that offers
     tools is answered with a call of the next of `tools`, and then with an answer; an `endless`
     model repeats the last one as long as it may. What it `says` stands in the fields of these
-    names of its answers, as far as they have them.
+    names of its answers, as far as they have them. A model that `plays` does what each coordinator
+    does in `coordinators.py`.
     """
 
     latency: float = 0.0
@@ -75,6 +76,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     other_model: float = 0.0
     tools: tuple[tuple[str, dict[str, Any]], ...] = ()
     endless: bool = False
+    plays: bool = False
     says: dict[str, Any] = {}
     outage: float = 0.0
     outage_503: float = 0.0

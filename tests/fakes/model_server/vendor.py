@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tests.fakes.model_server import model
+from tests.fakes.model_server import coordinators, model
 from tests.fakes.model_server.bill import Bill
 from tests.fakes.model_server.profile import Profile, chance
 
@@ -58,6 +58,7 @@ class Vendor:
     def __init__(self, profile: Profile, bill: Bill) -> None:
         self.profile, self.bill = profile, bill
         self.busy = self.most_busy = 0
+        self._plays = profile.plays
         self._began = 0.0
         self._sent: Counter[str] = Counter()
         self._cached: set[str] = set()
@@ -87,6 +88,10 @@ class Vendor:
     def _charged(self, call: Call, fault: str | None) -> Reply:
         text, finish = self._text(call, fault)
         calls = self._calls(call) if finish == "stop" and fault is None else ()
+        played = coordinators.turn(call.prefix, call.prompt, call.results) if self._plays else None
+        if played is not None and fault is None:
+            calls = tuple(played[0]) if call.tools else ()
+            text = text if calls or not played[1] else msgspec.json.encode(played[1]).decode()
         if calls:
             text, finish = "", "tools"
         output = self.profile.output_tokens or tokens(text)

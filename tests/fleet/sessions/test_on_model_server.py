@@ -15,6 +15,7 @@ from qe_plugins.desk.role_sessions import cost_of
 from qe_plugins.fleet.roles import RoleContext, run_role
 from qe_plugins.fleet.roles.desk_state import spent_today
 from qe_plugins.fleet.sessions import SessionEnd
+from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.llm.ledger import Ledger
 from qe_plugins.plugins.types import Role
 from tests.fleet.conftest import market
@@ -78,6 +79,35 @@ def test_a_refusal_is_paid_and_proposes_nothing(desk, sdk):
 
     assert (found.session.end, found.found.signals) == (SessionEnd.REFUSED, ())
     assert (len(paid), found.session.usd) == (1, usd)
+
+
+PLAYED = {
+    Role.HUNTER: ["instruments", "news", "lessons", *3 * ["features"], "bars", "messages"],
+    Role.GUARDIAN: ["positions", "posture", "news", "features", "journal", "messages"],
+    Role.ANALYST: ["journal", "lessons", *4 * ["backtest"], "backtest_results"],
+    Role.SYNTHESIS: [*3 * ["journal"], "messages", "lessons", "positions", "posture"],
+}
+
+
+def one_trade(kinds, until, limit):
+    body = {"instrument_id": "MESH24.XCME", "side": "LONG", "pnl": "5.00", "commissions": "1.00"}
+    known = Fact(id="trade:1", kind=FactKind.TRADE, ts_event=until, source="s", body=body)
+    return [known] if FactKind.TRADE in kinds else []
+
+
+@pytest.mark.parametrize("role", PLAYED)
+def test_a_model_of_a_role_looks_by_several_tools_before_it_answers(desk, role):
+    found, paid, usd = desk(role=role, plays=True, more={"facts": one_trade})
+
+    session = found.session
+    assert [call.name for one in session.exchanges for call in one.calls] == PLAYED[role]
+    assert (session.end, session.tool_errors) == (SessionEnd.ANSWERED, 0)
+    assert len(paid) == session.turns == len(session.exchanges) + 1
+    assert cost_of(session.session) == usd > 0
+    last = session.exchanges[-1].results[-1].content
+    assert role is not Role.ANALYST or all(
+        one["bars"] == 2_500 for one in msgspec.json.decode(last)["results"]
+    )
 
 
 def test_a_session_without_money_sends_nothing(desk):
