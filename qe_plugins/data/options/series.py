@@ -36,7 +36,7 @@ from qe_plugins.market.definitions import definition_by_rules
 from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.listed_options import SECOND, ListedOption
 
-FORM = "2"  # version of the catalogs below; a change writes every one again
+FORM = "3"  # version of the catalogs below; a change writes every one again
 CENTS = 100
 MINUTE_BARS = "1-MINUTE-LAST-EXTERNAL"
 CACHE = "option_chains"
@@ -52,8 +52,9 @@ class OptionSeries(msgspec.Struct, frozen=True):
 def open_quotes(chains: OptionChains, start: int, end: int, where: Where) -> OptionSeries:
     """Return the quotes of the wanted options from `start` to before `end` (UTC ns).
 
-    A side without a price has size 0: a bid of 0, an ask as it was last. Crossed quotes and those
-    from an option's expiry on are left out. Raises DataError where no option or no quote is left.
+    A side without a price has size 0: a bid of 0, an ask as it was last or, where that is below the
+    bid, at the bid. A crossed quote has no size on either side. Quotes from an option's expiry on
+    are left out. Raises DataError where no option or no quote is left.
     """
     place, days = where("options"), _days(chains.root, start, end, where)
     opens = int(datetime.combine(days[0], datetime.min.time(), CHICAGO).timestamp()) * SECOND
@@ -215,17 +216,25 @@ def _within(window: tuple[int, int]) -> pl.Expr:
 
 
 def _usable(quotes: pl.DataFrame) -> pl.DataFrame:
-    """Return an option's quotes in time order with both prices; a side without one has size 0."""
+    """Return an option's quotes in time order with both prices, from its first ask on.
+
+    A side without a price has size 0, and so have both sides of a crossed quote: it ends the quote
+    before it, and nothing fills on it.
+    """
     bid, ask = pl.col("bid"), pl.col("ask")
+    known, crossed = pl.when(ask > 0).then(ask), ((ask > 0) & (bid > ask)).fill_null(False)
     return (
         quotes.sort("ts", maintain_order=True)
         .with_columns(
-            pl.when(bid > 0).then("bid_size").otherwise(0).fill_null(0).alias("bid_size"),
-            pl.when(ask > 0).then("ask_size").otherwise(0).fill_null(0).alias("ask_size"),
-            pl.when(bid > 0).then(bid).otherwise(0.0).alias("bid"),
-            pl.when(ask > 0).then(ask).forward_fill().alias("ask"),
+            pl.when((price > 0) & ~crossed).then(size).otherwise(0).fill_null(0).alias(size)
+            for price, size in ((bid, "bid_size"), (ask, "ask_size"))
         )
-        .filter(ask.is_not_null(), bid <= ask)
+        .with_columns(
+            pl.when(bid > 0).then(bid).otherwise(0.0).alias("bid"),
+            known.forward_fill().alias("ask"),
+        )
+        .filter(ask.is_not_null())
+        .with_columns(pl.max_horizontal("bid", "ask").alias("ask"))
     )
 
 

@@ -108,6 +108,14 @@ def test_a_side_without_a_quote_fills_nothing(tmp_path):
     assert fills(outcome) == []
 
 
+@pytest.mark.parametrize("quote", [(10.5, 10.25, 5, 4), (11.0, None, 5, 0)])
+def test_a_crossed_quote_or_one_without_an_ask_ends_the_offer_before_it(tmp_path, quote):
+    write_chain(later={3: {CALL: quote}})
+    outcome = trade(tmp_path, {"option": PUT, "size": 1}, {"at": 4, "option": CALL, "size": 1})
+
+    assert [one[0] for one in fills(outcome)] == [f"20:32 {PUT}", f"21:00 {PUT}"]
+
+
 def test_a_stop_in_an_option_ends_the_run(tmp_path):
     write_chain()
     config = tmp_path / "stop.yaml"
