@@ -16,6 +16,7 @@ FILLS = (
 SETTLED = {
     "settlement": "at the exchange's settlement price",
     "preliminary": "at the exchange's preliminary settlement price",
+    "vwap": "at the average price of its future's last 30 seconds",
     "bar": "at the contract's last close, as the data has no settlement price",
 }
 
@@ -34,7 +35,7 @@ def show(report: TradeReport) -> None:
     for roll in report["rolls"]:
         echo(_roll_line(roll, trade, currency))
     for settled in report["settled"]:
-        echo(f"settled: {SETTLED[settled['basis']]} of {settled['day']}")
+        echo(_settled_line(settled))
     echo(_margin_line(report))
     echo(_cost_line(report))
 
@@ -54,6 +55,14 @@ def _fill_row(fill: TradeReport, orders: dict[str, TradeReport], precision: int)
         _amount(fill["slippage"]),
         _amount(fill["fee"]),
     ]
+
+
+def _settled_line(settled: TradeReport) -> str:
+    """Return what became of a position at its expiry, and of what price that was decided."""
+    if settled.get("outcome"):
+        fixed = f"its future was fixed {SETTLED[settled['basis']]} of {settled['day']}"
+        return f"expiry: {settled['outcome']}, {fixed}"
+    return f"settled: {SETTLED[settled['basis']]} of {settled['day']}"
 
 
 def _roll_line(roll: TradeReport, trade: TradeReport, currency: str) -> str:

@@ -74,7 +74,8 @@ class BacktestResult:
     rolls      one mapping a roll: at (ISO), strategy, before, after, contracts, prices, spread,
                legs (price and fee of each), fees, reason, outcome
     settlements  one mapping a position held to expiry: order, instrument_id, strategy,
-               contracts, price, basis (settlement, preliminary or bar), day, published, at
+               contracts, price, basis (settlement, preliminary, vwap or bar), day, published, at,
+               outcome (of an option, whose price is the fixing of its future)
     mode       backtest, or paper: a session
     log        the open file of the run's log, None without one
     marks      ts, instrument_id, close: last close of every hour in which the contract traded

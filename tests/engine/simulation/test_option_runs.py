@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
+from qe_plugins.cli import runs
+from qe_plugins.cli.trade_view import SETTLED
 from qe_plugins.config.loader import load
 from qe_plugins.engine.running.backtest import run
+from qe_plugins.engine.simulation.settlement import BASES
 from qe_plugins.errors import ConfigError, DataError, QeError
+from qe_plugins.report import run_folder
 from tests.command import ROOT
 from tests.engine.option_runs import (
     CALL,
@@ -48,6 +53,17 @@ def test_the_report_says_what_became_of_each_option(tmp_path):
     assert traded[f"{CALL}.XCME"].multiplier == 50
     assert outcome.positions.filter(instrument_id=f"{CALL}.XCME")["pnl"].item() == 473.58
     assert any("assigned into -1 ESH26" in line for line in outcome.assumptions)
+
+
+def test_a_trade_says_what_became_of_its_option(tmp_path):
+    write_chain()
+    outcome = trade(tmp_path, {"option": CALL, "size": -1})
+    place = run_folder.write(outcome, {}, tmp_path / "run")
+    shown = CliRunner().invoke(runs.report, [str(place), "--trade", "last"], catch_exceptions=False)
+    [line] = [one for one in shown.output.splitlines() if "ESH26 at" in one]
+
+    assert line.startswith("expiry: assigned into -1 ESH26 at 7,000, its future was fixed at the")
+    assert set(SETTLED) == set(BASES)
 
 
 def test_a_quarterly_call_is_exercised_into_the_future_that_settles_with_it(tmp_path):
