@@ -44,7 +44,7 @@ ONE_NS = 1
 BEFORE_SETTLEMENT = 2
 """Nanoseconds by which an option that expires with its future is exercised before it settles."""
 
-type FixingBasis = Literal["settlement", "vwap", "bar"]
+type FixingBasis = Literal["settlement", "preliminary", "vwap", "bar"]
 
 type FixingPrice = Callable[[ListedOption], tuple[Decimal, FixingBasis] | None]
 """Returns the price of an option's future that decides about its exercise, and where it is from.
@@ -61,7 +61,8 @@ _schemes: set[str] = set()
 class ExpiredOption(msgspec.Struct, frozen=True):
     """An option that was held into its expiry, and the price of its future that decided (points).
 
-    `basis` is where that price is from: `settlement`, `vwap` or `bar`, the last close.
+    `basis` is where that price is from: `settlement`, `preliminary` (a settlement that is not final
+    yet), `vwap` or `bar`, the last close.
     """
 
     option: ListedOption
@@ -169,9 +170,12 @@ class OptionExpiries:
         while self._due and exercise_time(self._due[0]) == expiry:
             expiring.append(self._due.popleft())
         held = [one for one in expiring if self._is_held(one)]
-        fixings = {one.underlying: self._fixing_trade(one, expiry) for one in held}
-        if fixings:
-            feed(list(fixings.values()))
+        first = {one.underlying: one for one in reversed(held)}
+        fixings = {name: self._fixing_of(one, expiry) for name, one in first.items()}
+        for one in held:
+            self.expired[one.id] = ExpiredOption(one, *fixings[one.underlying])
+        if first:
+            feed([self._trade(one, fixings[name][0], expiry) for name, one in first.items()])
         self._engine.run(start=expiry, end=expiry, streaming=True)
         for one in held:
             if self._is_held(one):
@@ -184,7 +188,7 @@ class OptionExpiries:
         contract = InstrumentId.from_str(one.id)
         return bool(self._engine.cache.positions_open(instrument_id=contract))
 
-    def _fixing_trade(self, one: ListedOption, expiry: int) -> TradeTick:
+    def _fixing_of(self, one: ListedOption, expiry: int) -> tuple[Decimal, FixingBasis]:
         found = self._fixing(one)
         if found is None:
             raise DataError(
@@ -193,8 +197,10 @@ class OptionExpiries:
                 where=one.symbol,
                 hint="Add the future's bars of that day, or end the run before.",
             )
-        price, basis = found
-        self.expired[one.id] = ExpiredOption(one, price, basis)
+        return found
+
+    def _trade(self, one: ListedOption, price: Decimal, expiry: int) -> TradeTick:
+        """Return a trade of an option's future at its fixing, just before the expiry."""
         future: Any = self._engine.cache.instrument(InstrumentId.from_str(one.underlying_id))
         return TradeTick(
             InstrumentId.from_str(one.underlying_id),

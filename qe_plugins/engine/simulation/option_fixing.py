@@ -46,7 +46,7 @@ class OptionFixings:
         """Return the fixing of an option in points; None where the data has no price by then."""
         if one.fixing is Fixing.SETTLEMENT:
             if (settlement := self._settlements.get(one.underlying_id)) is not None:
-                return settlement.price, "settlement"
+                return settlement.price, "preliminary" if settlement.preliminary else "settlement"
         elif (average := self._average(one)) is not None:
             return average, "vwap"
         last = self._bars.latest(one.underlying_id, one.expiry)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import ClassVar
+
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from qe_plugins.cli import runs
 from qe_plugins.cli.trade_view import SETTLED
 from qe_plugins.config.loader import load
+from qe_plugins.data.catalog.settlements import Settlement
+from qe_plugins.engine.running import build
 from qe_plugins.engine.running.backtest import run
+from qe_plugins.engine.simulation.option_fixing import OptionFixings
 from qe_plugins.engine.simulation.settlement import BASES
 from qe_plugins.errors import ConfigError, DataError, QeError
+from qe_plugins.market.option_terms import Fixing
 from qe_plugins.report import run_folder
 from tests.command import ROOT
 from tests.engine.option_runs import (
@@ -53,6 +62,33 @@ def test_the_report_says_what_became_of_each_option(tmp_path):
     assert traded[f"{CALL}.XCME"].multiplier == 50
     assert outcome.positions.filter(instrument_id=f"{CALL}.XCME")["pnl"].item() == 473.58
     assert any("assigned into -1 ESH26" in line for line in outcome.assumptions)
+
+
+class PreliminaryFixings(OptionFixings):
+    """Fixes every option at a preliminary settlement price, and notes what was read."""
+
+    read: ClassVar[list[str]] = []
+
+    def __init__(self, _tape, bars):
+        settled = Settlement(
+            contract="ESH26.XCME", price=Decimal(7010), published=0, preliminary=True
+        )
+        tape = SimpleNamespace(settlements={settled.contract: settled}, series=[])
+        super().__init__(tape, bars)
+        self.read.clear()
+
+    def price(self, one):
+        self.read.append(one.underlying)
+        return super().price(structs.replace(one, fixing=Fixing.SETTLEMENT))
+
+
+def test_a_fixing_is_read_once_a_future_and_a_preliminary_one_is_named_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(build, "OptionFixings", PreliminaryFixings)
+    write_chain()
+    outcome = trade(tmp_path, {"option": CALL, "size": 1}, {"option": PUT, "size": 1})
+
+    assert [one["basis"] for one in outcome.settlements] == ["preliminary"] * 2
+    assert PreliminaryFixings.read == ["ESH26"]
 
 
 def test_a_trade_says_what_became_of_its_option(tmp_path):
