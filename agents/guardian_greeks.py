@@ -21,7 +21,7 @@ from qe_plugins.market.contract_key import DATED
 from qe_plugins.market.listed_options import ListedOption
 from qe_plugins.options.chain import chain_of
 from qe_plugins.options.overlay.book import OptionBook, OptionClaim
-from qe_plugins.options.overlay.cached_chain import CachedOptions
+from qe_plugins.options.overlay.cached_chain import SECOND, CachedOptions
 from qe_plugins.options.positions import Leg
 from qe_plugins.options.quotes import QuoteRules
 from qe_plugins.options.scenarios import scenario_grid
@@ -133,11 +133,10 @@ class GuardianGreeks(Plugin):
             if abs(totals[figure]) > getattr(config, figure):
                 most = getattr(config, figure)
                 found.append(f"{figure} {totals[figure]:+.2f} {unit}, {most:g} are allowed")
-        worst = sum(
-            scenario_grid(legs, prices[future], chain.rate, slices).worst
-            for future, legs in by_future.items()
-            if future in prices
-        )
+        worst = 0.0
+        for future, legs in by_future.items():
+            price = prices[future] if future in prices else price_of(future, known, order.ts)
+            worst += scenario_grid(legs, price, chain.rate, slices).worst
         most = min(float(config.worst), float(rung.risk))
         if worst > most:
             found.append(f"the worst scenario loses {worst:,.0f} USD, {most:,.0f} are allowed")
@@ -236,6 +235,18 @@ def leg_of(row: Mapping[str, Any], option: ListedOption, contracts: int) -> Leg:
         american=row["american"],
         expiry=option.expiry,
     )
+
+
+def price_of(future: str, known: CachedOptions, ts: int) -> float:
+    """Return the price of a future of which no option is held.
+
+    Raises DataError where it has none, or one older than those of options may be.
+    """
+    name = next(one.underlying_id for one in known.by_symbol.values() if one.underlying == future)
+    found = known.future_price(name)
+    if found is None or ts - found[0] > QuoteRules().stale_minutes * 60 * SECOND:
+        raise DataError("no price of this moment.", where=future)
+    return found[1]
 
 
 def multiplier_of(known: CachedOptions) -> float:

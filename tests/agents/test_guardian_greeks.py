@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from tests.engine.option_runs import PUT, trade, write_chain
-from tests.options.made_chain import store_made_chain
+from tests.options.made_chain import made_options, store_made_chain
 
 LIMITS = (
     "plugins:\n  guardian_greeks: {delta: 0.3, gamma: 1, vega: 300, worst: 5_000, "
@@ -43,3 +43,16 @@ def test_without_a_surface_there_is_no_new_risk(tmp_path):
     assert status == "DENIED"
     assert "the risk of the options is unknown: " in reason
     assert "usable quotes out of the money" in reason
+
+
+def test_a_future_of_a_month_without_an_option_counts_in_the_worst_scenario(tmp_path):
+    near, far = made_options("EW2H26", date(2026, 3, 13)), made_options("EW4H26", date(2026, 3, 27))
+    start = datetime(2026, 3, 9, 15)
+    moments = [(start + i * timedelta(minutes=3), 7_000.0, 0.18) for i in range(5)]
+    store_made_chain(moments, near, far)
+    limits = LIMITS.replace("delta: 0.3", "delta: 3")
+    steps = [{"at": 4, "option": "EW2H26 P6800", "size": 1}, {"option": "ESM26", "size": 1}]
+    (future, *_), (_, status, reason) = reasons(trade(tmp_path, *steps, more=limits))
+
+    assert (future, status) == ("ESM26", "DENIED")
+    assert "the worst scenario loses 52," in reason
