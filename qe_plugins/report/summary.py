@@ -121,7 +121,8 @@ def _money(outcome: BacktestResult, history: AccountHistory) -> dict[str, Any]:
         "starting_balance": float(outcome.starting_balance),
         "final_balance": float(outcome.final_balance),
         "final_equity": history.final_equity,
-        "net_pnl": float(outcome.final_balance - outcome.starting_balance),
+        "net_pnl": float(outcome.net_pnl),
+        "open_premium": float(outcome.open_premium),
         "open_contracts": history.open_contracts,
         "fees": round(float(outcome.fills["commission"].sum()), 6),
         "reconciles": history.reconciles(float(outcome.final_balance)),
@@ -130,7 +131,7 @@ def _money(outcome: BacktestResult, history: AccountHistory) -> dict[str, Any]:
 
 def _costs(outcome: BacktestResult, positions: pl.DataFrame) -> dict[str, Any]:
     slippage = costs.slippage(positions)
-    net, fees = outcome.final_balance - outcome.starting_balance, outcome.fills["commission"].sum()
+    net, fees = outcome.net_pnl, outcome.fills["commission"].sum()
     return {
         **slippage,
         **costs.cost_share(float(net), float(fees), slippage["slippage"]),

@@ -91,6 +91,8 @@ def _environment() -> Environment:
     pages = templates()
     pages.filters.update(
         with_unit=formatting.with_unit,
+        open_pnl=formatting.open_pnl,
+        premium_note=formatting.premium_note,
         money=formatting.money,
         percent=formatting.percent,
         share=formatting.share,

@@ -69,7 +69,8 @@ def test_a_run_from_before_settlements_says_nothing_of_them():
 
 
 def test_what_is_open_at_the_end_is_in_one_figure_and_not_the_other():
-    figures = {"open_contracts": 1.0, "final_equity": 102_050.0, "final_balance": 100_000.0}
+    figures = {"open_contracts": 1.0, "final_equity": 102_050.0, "starting_balance": 99_000.0}
+    figures["net_pnl"] = 1_000.0
     said = formatting.open_positions_note({**figures, "currency": "USD"})
     assert said == "Still open: 1 contract, open P&L 2,050.00 USD (in Return, not in Net P&L)"
     assert formatting.open_positions_note({**figures, "open_contracts": 0.0}) == ""

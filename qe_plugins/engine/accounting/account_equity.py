@@ -31,6 +31,9 @@ class AccountEquity(Protocol):
     def equity(self) -> Decimal:
         """Return the equity, or where it is unknown the lowest that it may be, in currency."""
 
+    def premium_paid(self) -> Decimal:
+        """Return what open options cost, in currency; negative where received."""
+
     def unpriced(self) -> list[Any]:
         """Return the contracts whose position has no price that the equity needs."""
 
@@ -88,6 +91,9 @@ class BrokerEquity:
         if not unknown:
             return self._figure
         return min(self._figure, self._figure + self._fills.equity() - self._base)
+
+    def premium_paid(self) -> Decimal:
+        return self._fills.premium_paid()
 
     def unpriced(self) -> list[Any]:
         """Return the contracts without a price, and the account itself without any figure."""

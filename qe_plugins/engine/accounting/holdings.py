@@ -251,6 +251,10 @@ class Balance:
         amounts = (self._open_pnl(contract) for contract in self.open_contracts())
         return self.total() + self._paid + sum((one for one in amounts if one is not None), ZERO)
 
+    def premium_paid(self) -> Decimal:
+        """Return what open options cost, in currency; negative where received."""
+        return self._paid
+
     def unknown(self) -> str:
         """Return why the equity is unknown: never, since it is that of the fills."""
         return ""

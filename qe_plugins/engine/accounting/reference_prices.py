@@ -106,7 +106,7 @@ def _last_prices(
 ) -> Prices:
     """Return the last price of a series by each of some moments, where there is one."""
     series = next(one for one in tape.series if (one.kind, one.name) == (kind, name))
-    files = list(dict.fromkeys(group.file for group in series.groups))
+    files = series.files
     prices = pl.scan_parquet(files, glob=False)
     rows = (
         prices.select(pl.col("ts_init").cast(pl.Int64), column)

@@ -96,6 +96,7 @@ def result_of(
         bar_spec=loaded.config.data.bars,
         starting_balance=balance.starting,
         final_balance=round(balance.total(), DIGITS),
+        open_premium=round(balance.premium_paid(), DIGITS),
         currency=currency,
         orders=frames.orders_frame(orders, recorder),
         fills=frames.fills_frame(recorder.fills),

@@ -78,6 +78,8 @@ class BacktestResult:
                outcome (of an option, whose price is the fixing of its future)
     mode       backtest, or paper: a session
     log        the open file of the run's log, None without one
+    open_premium  what options that are still open cost, in currency, negative where received: it is
+               in `final_balance`, and no P&L
     marks      ts, instrument_id, close: last close of every hour in which the contract traded
     """
 
@@ -90,6 +92,7 @@ class BacktestResult:
     bar_spec: str
     starting_balance: Decimal
     final_balance: Decimal
+    open_premium: Decimal = Decimal(0)
     currency: str
     orders: pl.DataFrame
     fills: pl.DataFrame
@@ -108,3 +111,8 @@ class BacktestResult:
     seconds: dict[str, float] = field(default_factory=dict)
     log: IO[str] | None = None
     mode: str = "backtest"
+
+    @property
+    def net_pnl(self) -> Decimal:
+        """Return the realised P&L less fees, without the premiums of options that are open."""
+        return self.final_balance - self.starting_balance + self.open_premium

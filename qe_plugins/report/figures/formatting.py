@@ -37,6 +37,7 @@ COST_FIGURES = (
 )
 OTHER_FIGURES = (
     ("final_equity", "Account equity"),
+    ("open_premium", "Premium of open options"),
     ("roll_cost", "Cost of rolls"),
     ("margin_peak", "Peak initial margin"),
 )
@@ -85,8 +86,8 @@ def count(value: float) -> str:
 
 
 KEYS_BY_FORMATTER: dict[Callable[[float], str], str] = {
-    money: "net_pnl final_balance starting_balance final_equity fees expectancy average_win"
-    " average_loss largest_win largest_loss slippage gross_pnl cost roll_cost roll_fees"
+    money: "net_pnl open_premium final_balance starting_balance final_equity fees expectancy"
+    " average_win average_loss largest_win largest_loss slippage gross_pnl cost roll_cost roll_fees"
     " roll_slippage margin_peak margin_average",
     percent: "total_return cagr volatility max_drawdown max_drawdown_hourly win_rate exposure"
     " cost_share margin_peak_share margin_average_share value_at_risk expected_shortfall"
@@ -172,9 +173,22 @@ def open_positions_note(figures: dict[str, Any]) -> str:
     contracts = figures.get("open_contracts") or 0
     if not contracts or figures.get("final_equity") is None:
         return ""
-    open_pnl = money(figures["final_equity"] - figures["final_balance"])
     plural = "contract" if contracts == 1 else "contracts"
     return (
-        f"Still open: {count(contracts)} {plural}, open P&L {open_pnl} {figures['currency']}"
-        " (in Return, not in Net P&L)"
+        f"Still open: {count(contracts)} {plural}, open P&L {money(open_pnl(figures))} "
+        f"{figures['currency']} (in Return, not in Net P&L){premium_note(figures)}"
     )
+
+
+def open_pnl(figures: dict[str, Any]) -> float:
+    """Return the P&L of open positions at the last marks, options at the middle price."""
+    found: float = figures["final_equity"] - figures["starting_balance"] - figures["net_pnl"]
+    return found
+
+
+def premium_note(figures: dict[str, Any]) -> str:
+    """Return what open options cost or brought in, a part of a sentence; empty without any."""
+    premium = figures.get("open_premium") or 0.0
+    done = "received" if premium < 0 else "paid"
+    amount = f"{money(abs(premium))} {figures['currency']}"
+    return f"; {amount} {done} for open options is in the balance alone" if premium else ""

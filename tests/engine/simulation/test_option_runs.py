@@ -21,6 +21,8 @@ from qe_plugins.engine.simulation.settlement import BASES
 from qe_plugins.errors import ConfigError, DataError, QeError
 from qe_plugins.market.option_terms import Fixing
 from qe_plugins.report import run_folder
+from qe_plugins.report.figures.formatting import open_positions_note
+from qe_plugins.report.summary import summarize
 from tests.command import ROOT
 from tests.engine.option_runs import (
     CALL,
@@ -100,6 +102,20 @@ def test_a_trade_says_what_became_of_its_option(tmp_path):
 
     assert line.startswith("expiry: assigned into -1 ESH26 at 7,000, its future was fixed at the")
     assert set(SETTLED) == set(BASES)
+
+
+def test_the_premium_of_an_option_that_is_still_open_is_no_profit(tmp_path):
+    write_chain(minutes=10)
+    outcome = trade(tmp_path, {"option": CALL, "size": -1})
+    figures = summarize(outcome, tmp_path)
+
+    assert (outcome.final_balance, outcome.open_premium) == (Decimal("100473.58"), -475)
+    assert (figures["net_pnl"], figures["open_premium"]) == (-1.42, -475)
+    assert figures["final_equity"] == 100_473.58 - 9.875 * 50  # the middle of 9.5 and 10.25
+    assert open_positions_note(figures) == (
+        "Still open: 1 contract, open P&L -18.75 USD (in Return, not in Net P&L); "
+        "475.00 USD received for open options is in the balance alone"
+    )
 
 
 def test_a_quarterly_call_is_exercised_into_the_future_that_settles_with_it(tmp_path):
