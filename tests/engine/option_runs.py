@@ -119,8 +119,9 @@ def trade(
     options: str = "{root: ES}",
     more: str = "",
     flat_before: str = "0s",
+    strategy: str = "tests.engine.option_runs:Steps",
 ) -> BacktestResult:
-    """Run the steps on the stored chain; by default expiry is held.
+    """Run the steps of a strategy on the stored chain; by default expiry is held.
 
     The rung allows fifty contracts.
     """
@@ -132,7 +133,7 @@ def trade(
         "rung: {name: 1 ES, risk: 100_000 USD, max_contracts: 50}\n"
         f"expiry: {{flat_before: {flat_before}}}\n"
         "strategies:\n"
-        f"  steps: {{path: 'tests.engine.option_runs:Steps', config: {{steps: {list(steps)}}}}}\n"
+        f"  steps: {{path: '{strategy}', config: {{steps: {list(steps)}}}}}\n"
         f"{more}"
     )
     return run(load(file))

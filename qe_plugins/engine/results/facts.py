@@ -16,15 +16,13 @@ from qe_plugins.engine.recording.fact_forms import (
     trade_fact,
 )
 from qe_plugins.engine.recording.recorder import Recorder, cause_of
+from qe_plugins.engine.risk.liquidation import FORCED_CLOSE_TAGS
 from qe_plugins.journal.facts import Fact, FactKind
 from qe_plugins.plugins.types import Proposal, Review, Trade
 
 if TYPE_CHECKING:
     from qe_plugins.engine.accounting.trades import Fill
     from qe_plugins.engine.recording.observers import ObserverAnswer
-
-FORCED_CLOSE_TAGS = frozenset({"EXPIRY", "MARGIN"})
-"""Tags of the orders of forced closes."""
 
 
 def order_facts(

@@ -49,7 +49,7 @@ def _last_closes(catalog: Path, bar_type: str, contract: str, start: int, end: i
 
 
 def _last_middles(series: CatalogSeries) -> pl.DataFrame:
-    files = list(dict.fromkeys(group.file for group in series.groups))
+    files = series.files
     middle = (pl.col("bid_price") + pl.col("ask_price")) / 2
     quotes = scanned(files, "bid_price", "ask_price").select(
         middle.alias("close"), ts=pl.col("ts_event").cast(pl.Int64)

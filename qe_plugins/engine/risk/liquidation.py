@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+FORCED_CLOSE_TAGS = frozenset({"EXPIRY", "MARGIN"})
+"""Tags of the orders of forced closes, each of which closes every position."""
+
 CLOSE_AGAIN = 60 * 1_000_000_000
 """Nanoseconds from one try to close an option before its expiry to the next."""
 

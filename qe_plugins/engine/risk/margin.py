@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from qe_plugins.engine.accounting.holdings import Holdings, net_by_contract
 from qe_plugins.engine.contracts.instruments import root_of
 from qe_plugins.engine.risk.equity_bound import EquityBound
+from qe_plugins.engine.risk.liquidation import FORCED_CLOSE_TAGS
 from qe_plugins.engine.risk.option_margin import OptionMargins
 from qe_plugins.engine.risk.order_request import (
     ZERO,
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 UNKNOWN_EQUITY = "the equity is unknown, so no new risk is taken"
 
 NOT_KNOWN = (0, 0.0, None)
-
-FORCED = frozenset({"MARGIN", "EXPIRY"})
-"""Tags of orders by which every position is closed: none of them leaves a short option bare."""
 
 
 class MarginCalculator:
@@ -118,13 +116,14 @@ class MarginCalculator:
         """Return the initial and the maintenance margin, in dollars, of each contract at risk.
 
         Initial margin is that of the exposure of positions and working orders, maintenance margin
-        that of positions alone.
+        that of positions alone. Options are part of their future, whichever of the cases of the
+        gate needs the most margin in all: the figures of the contracts add up to it.
         """
         nets = self.net_positions()
-        if self._options.concern(nets):
-            return self._scanned_by_contract(nets, ts)
-        orders = unfinished(self._cache).values()
-        at_risk = exposures(nets, [(one, leaves_of(one)) for one in orders])
+        working = [(one, leaves_of(one)) for one in unfinished(self._cache).values()]
+        if self._options.concern((*nets, *(one.instrument_id for one, _ in working))):
+            return self._scanned_by_contract(nets, working, ts)
+        at_risk = exposures(nets, working)
         found = {}
         for contract, size in at_risk.items():
             each, net = self.rates(contract, ts), abs(nets.get(contract, ZERO))
@@ -134,7 +133,7 @@ class MarginCalculator:
 
     def uncovers(self, order: Any, context: OrderContext) -> bool:
         """Return whether an order of a strategy sells what protects a short option."""
-        if not self._options.active or set(order.tags or ()) & FORCED:
+        if not self._options.active or FORCED_CLOSE_TAGS.intersection(order.tags or ()):
             return False
         return self._options.uncovers(order, net_by_contract(context.positions))
 
@@ -175,38 +174,36 @@ class MarginCalculator:
         return ""
 
     def _worst(self, nets: Mapping[Any, Decimal], working: list[Leaves], ts: int) -> Decimal:
-        buys = [pair for pair in working if pair[0].is_buy]
-        sells = [pair for pair in working if not pair[0].is_buy]
-        cases = [[], *([working, buys, sells] if working else [])]
-        return max(self._scanned(_filled(nets, case), ts, "initial") for case in cases)
+        return max(self._scanned(case, ts, "initial") for case in _cases(nets, working))
 
     def _scanned(
         self, nets: Mapping[Any, Decimal], ts: int, kind: Literal["initial", "maintenance"]
     ) -> Decimal:
         """Return the margin of positions in dollars, options scanned together with their future."""
-        groups, rest = self._options.split(nets)
-        total = sum((abs(n) * getattr(self.rates(one, ts), kind) for one, n in rest.items()), ZERO)
-        for future, members in groups.items():
-            each = getattr(self.rates(future, ts), kind)
-            total += self._options.required(future, members, ts, each)
-        return total
+        return sum(self._scans(nets, ts, kind).values(), ZERO)
 
-    def _scanned_by_contract(
-        self, nets: Mapping[Any, Decimal], ts: int
-    ) -> dict[Any, tuple[Decimal, Decimal]]:
+    def _scans(
+        self, nets: Mapping[Any, Decimal], ts: int, kind: Literal["initial", "maintenance"]
+    ) -> dict[Any, Decimal]:
         """Return margins by contract; that of a future with its options is the future's."""
         groups, rest = self._options.split(nets)
-        found = {}
-        for contract, net in rest.items():
-            each = self.rates(contract, ts)
-            found[contract] = abs(net) * each.initial, abs(net) * each.maintenance
+        found = {one: abs(n) * getattr(self.rates(one, ts), kind) for one, n in rest.items() if n}
         for future, members in groups.items():
-            each = self.rates(future, ts)
-            found[future] = (
-                self._options.required(future, members, ts, each.initial),
-                self._options.required(future, members, ts, each.maintenance),
-            )
+            each = getattr(self.rates(future, ts), kind)
+            found[future] = self._options.required(future, members, ts, each)
         return found
+
+    def _scanned_by_contract(
+        self, nets: Mapping[Any, Decimal], working: list[Leaves], ts: int
+    ) -> dict[Any, tuple[Decimal, Decimal]]:
+        """Return initial and maintenance margin by contract of an account with options."""
+        cases = [self._scans(case, ts, "initial") for case in _cases(nets, working)]
+        initial = max(cases, key=lambda one: sum(one.values(), ZERO))
+        maintenance = self._scans(nets, ts, "maintenance")
+        return {
+            one: (initial.get(one, ZERO), maintenance.get(one, ZERO))
+            for one in dict.fromkeys((*maintenance, *initial))
+        }
 
     def _initial(self, exposure: Mapping[Any, Decimal], ts: int) -> Decimal:
         return sum((n * self.rates(one, ts).initial for one, n in exposure.items() if n), ZERO)
@@ -225,6 +222,15 @@ class MarginCalculator:
 
 def _contracts_of(context: OrderContext) -> list[Any]:
     return [one.instrument_id for one in context.orders.values()]
+
+
+def _cases(nets: Mapping[Any, Decimal], working: list[Leaves]) -> list[Mapping[Any, Decimal]]:
+    """Return net positions after none, all, the purchases and the sales of working orders."""
+    if not working:
+        return [nets]
+    buys = [pair for pair in working if pair[0].is_buy]
+    sells = [pair for pair in working if not pair[0].is_buy]
+    return [nets, *(_filled(nets, case) for case in (working, buys, sells))]
 
 
 def _filled(nets: Mapping[Any, Decimal], orders: list[Leaves]) -> dict[Any, Decimal]:

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from tests.engine.option_runs import CALL, FAR_CALL, PUT, QUOTED, fills, trade, write_chain
+import pytest
+from nautilus_trader.model import Venue
+
+from tests.engine.option_runs import (
+    CALL,
+    FAR_CALL,
+    PUT,
+    QUOTED,
+    Steps,
+    fills,
+    trade,
+    write_chain,
+)
+
+SEEN: list[dict[str, float]] = []
+"""Initial margin by contract at each quote, in dollars."""
+
+
+class Looks(Steps):
+    """Notes the initial margins of the account before the orders of each quote."""
+
+    def on_quote(self, quote: Any) -> None:
+        margins = self.portfolio.instrument_initial_margins(Venue("XCME"))
+        SEEN.append({str(one.symbol): money.as_double() for one, money in margins.items()})
+        super().on_quote(quote)
 
 
 def funded(dollars: int) -> str:
@@ -52,6 +76,20 @@ def test_a_short_call_beyond_the_equity_is_denied_and_its_spread_is_not(tmp_path
     assert fills(alone) == []
     assert "margin: 1 EW2F26 C7000.XCME would bring the margin scan" in denials(alone)[0]
     assert [one[1] for one in fills(spread)[:2]] == [-1, 1]
+
+
+def test_a_working_sale_of_options_has_the_margin_of_its_fill(tmp_path):
+    SEEN.clear()
+    write_chain(later={4: {CALL: (9.75, 10.25, 5, 4)}})
+    waits = {"option": CALL, "size": -1, "limit": "9.75"}
+    outcome = trade(tmp_path, waits, strategy=f"{__name__}:Looks")
+    before, sent, working, sold = [one.get("ESH26", 0.0) for one in SEEN[:3] + SEEN[4:5]]
+
+    assert fills(outcome)[0][:3] == (f"20:34 {CALL}", -1, 9.75)
+    assert (before, sent) == (0.0, 0.0)
+    assert working == pytest.approx(sold, rel=0.02)
+    assert 10_000 < working < 22_302  # less than that of a future
+    assert all(set(one) <= {"ESH26"} for one in SEEN[:20])
 
 
 def test_legs_are_denied_together(tmp_path):
