@@ -17,7 +17,7 @@ import msgspec
 
 from qe_plugins import OrderRequest, Plugin, PluginConfig, Role, Rung, Veto, hookimpl
 from qe_plugins.errors import DataError
-from qe_plugins.market.contract_key import DATED
+from qe_plugins.market.contract_key import root_of_name
 from qe_plugins.market.listed_options import ListedOption
 from qe_plugins.options.chain import chain_of
 from qe_plugins.options.overlay.book import OptionBook, OptionClaim
@@ -75,7 +75,7 @@ class GuardianGreeks(Plugin):
         self, order: OrderRequest, instrument: Any, cache: Cache, rung: Rung
     ) -> Veto | None:
         """Return a veto with every limit that the order would break."""
-        root = root_of(instrument)
+        root = root_of_name(instrument.underlying) or instrument.underlying  # or of a future
         known = self.options.get(root)
         if known is None:
             known = self.options[root] = CachedOptions(cache, root, self.config.bar)
@@ -174,13 +174,6 @@ class GuardianGreeks(Plugin):
             for count in short.values()
             if count > most
         ]
-
-
-def root_of(instrument: Any) -> str:
-    """Return the root of a future, or of the future that an option is exercised into."""
-    underlying = str(instrument.underlying)
-    found = DATED.fullmatch(underlying)
-    return found["root"] if found else underlying
 
 
 def position_after(

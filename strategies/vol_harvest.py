@@ -311,17 +311,11 @@ class VolHarvest(Strategy):
                 bar = self.options.future_price(str(name))
                 if bar is not None:
                     last = Decimal(str(bar[1]))
-                    found[symbol] = BestPrices(last, last, 1, 1)
+                    found[symbol] = BestPrices(last, last)
             elif (quote := self.cache.quote(name)) is not None:
-                bid_size, ask_size = (
-                    int(quote.bid_size.as_double()),
-                    int(quote.ask_size.as_double()),
-                )
                 found[symbol] = BestPrices(
-                    quote.bid_price.as_decimal() if bid_size else None,
-                    quote.ask_price.as_decimal() if ask_size else None,
-                    bid_size,
-                    ask_size,
+                    quote.bid_price.as_decimal() if quote.bid_size.as_double() else None,
+                    quote.ask_price.as_decimal() if quote.ask_size.as_double() else None,
                 )
         return found
 

@@ -26,7 +26,7 @@ from qe_plugins.data.synthetic import generator
 from qe_plugins.data.synthetic.label import SyntheticLabel, read_label
 from qe_plugins.data.timeframes import catalog as timeframes
 from qe_plugins.errors import DataError
-from qe_plugins.market.contract_key import DATED
+from qe_plugins.market.contract_key import root_of_name
 from qe_plugins.market.listed_options import ListedOption
 
 SHOWN = 6
@@ -93,11 +93,12 @@ def open_tape(data: DataSettings, where: Where) -> Tape:
 
     Decodes or generates into the cache on first use. Raises DataError.
     """
-    tape = _open_futures(data, where)
+    tape = open_futures(data, where)
     return tape if data.options is None else _with_options(tape, data.options, where)
 
 
-def _open_futures(data: DataSettings, where: Where) -> Tape:
+def open_futures(data: DataSettings, where: Where) -> Tape:
+    """Return the tape of a `data:` section without quotes of options. Raises as `open_tape`."""
     if data.dbn is not None:
         name, catalog = dbn.open_source(data, where)
         return _select_tape("dbn", f"Databento DBN {name} ({{}})", catalog, data, where)
@@ -205,8 +206,8 @@ def _with_options(tape: Tape, chains: OptionChains, where: Where) -> Tape:
 
 
 def _is_of_roots(name: str, roots: Sequence[str]) -> bool:
-    found = DATED.fullmatch(name)
-    return not roots or found is None or found["root"] in roots
+    root = root_of_name(name)
+    return not roots or root is None or root in roots
 
 
 def _shown_names(contracts: list[FuturesContract]) -> str:

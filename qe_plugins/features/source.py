@@ -28,7 +28,7 @@ def bars_of(tape: Tape) -> dict[str, Bars]:
     for one in tape.series:
         if one.kind is not RecordKind.BARS:
             continue
-        files = sorted({group.file for group in one.groups})
+        files = sorted(one.files)
         frame = (
             scanned(files, *NUMBERS)
             .filter(pl.col("ts_init").cast(pl.Int64).is_between(tape.start, tape.end))

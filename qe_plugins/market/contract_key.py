@@ -57,6 +57,12 @@ def dated_key(name: str, on: date) -> ContractKey | None:
     return ContractKey(root, year, month)
 
 
+def root_of_name(name: str) -> str | None:
+    """Return the root of `ESH5` or `ESH15`, None for any other text."""
+    found = DATED.fullmatch(name)
+    return found["root"] if found else None
+
+
 def _next_year_of_digit(digit: int, month: int, on: date) -> int:
     first = on.year if month >= on.month else on.year + 1
     return first + (digit - first) % 10

@@ -10,6 +10,7 @@ from tests.options.made_chain import made_options, store_made_chain
 LIMITS = (
     "plugins:\n  guardian_greeks: {delta: 0.3, gamma: 1, vega: 300, worst: 5_000, "
     "deviations: 0.5, short_contracts: 1}\n"
+    "risk: {veto_timeout: 60s}\n"
 )
 NEAR, SHORT, LONG = "EW2F26 P6950", "EW2F26 P6800", "EW2F26 P6750"
 
@@ -55,4 +56,4 @@ def test_a_future_of_a_month_without_an_option_counts_in_the_worst_scenario(tmp_
     (future, *_), (_, status, reason) = reasons(trade(tmp_path, *steps, more=limits))
 
     assert (future, status) == ("ESM26", "DENIED")
-    assert "the worst scenario loses 52," in reason
+    assert "the worst scenario loses 71,968 USD" in reason  # ESM26 at -20.5%, and the put

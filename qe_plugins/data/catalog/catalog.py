@@ -76,6 +76,17 @@ class CatalogSeries(msgspec.Struct, frozen=True):
         """Return the bar specification of bars, `1-MINUTE-LAST`."""
         return "-".join(self.name.split("-")[-4:-1])
 
+    @property
+    def files(self) -> list[Path]:
+        """Return the files that have its row groups, each once, in the order of its records."""
+        return list(dict.fromkeys(group.file for group in self.groups))
+
+    @property
+    def file_states(self) -> list[tuple[str, int, int]]:
+        """Return path, size and time of change of each file: the key of what is made of them."""
+        states = [(file.resolve(), file.stat()) for file in self.files]
+        return [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in states]
+
 
 class Catalog(msgspec.Struct, frozen=True):
     """The futures in a catalog: contracts by id, their series, and their settlement prices.

@@ -81,7 +81,7 @@ def closes_by_future(bars: Iterable[CatalogSeries]) -> dict[str, pl.DataFrame]:
     """Return `ts` (UTC ns) and `price` of the bars of each future, by its name."""
     found = {}
     for one in bars:
-        files = list(dict.fromkeys(group.file for group in one.groups))
+        files = one.files
         rows = scanned(files, "close").select(
             ts=pl.col("ts_init").cast(pl.Int64), price=pl.col("close")
         )

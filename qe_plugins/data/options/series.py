@@ -86,10 +86,8 @@ def open_generated(
     first = {name: rows["price"].item(0) for name, rows in closes.items()}
     every = generator.listed_options(generated, chains.root, first, *window)
     chosen = _chosen(chains, {one.symbol: one for one in every}, window[0], place)
-    text = "\n".join(
-        (FORM, *map(str, window), *(str(g.file) for b in bars for g in b.groups))
-    ).encode()
-    key = hashlib.sha256(text + msgspec.json.encode(chains)).hexdigest()[:32]
+    known = (FORM, window, [one.file_states for one in bars], chains)
+    key = hashlib.sha256(msgspec.json.encode(known)).hexdigest()[:32]
 
     def build(folder: Path) -> None:
         (folder / "data").mkdir()

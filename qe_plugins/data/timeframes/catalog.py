@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def with_bars(
     minutes = [one for one in bars if one.spec == MINUTES]
     source_checks.check_series(minutes, catalog.contracts, 0, FAR, where("bars"))
     edges = {one.contract: _edges(one, catalog.contracts[one.contract]) for one in minutes}
-    known = [(one.name, _files(one), edges[one.contract].closes.tobytes()) for one in minutes]
+    known = [(one.name, one.file_states, edges[one.contract].closes.tobytes()) for one in minutes]
     made = cached(
         "timeframes",
         hashlib.sha256(msgspec.json.encode([FORM, data.bars, known])).hexdigest()[:32],
@@ -99,9 +98,8 @@ def _build(
 
 def _read_minutes(series: CatalogSeries) -> MinuteBars:
     """Return all minutes of a series, whose files may follow each other in any order."""
-    files = dict.fromkeys(group.file for group in series.groups)
     columns = [*PRICES, "volume", CLOSED]
-    table = pa.concat_tables(pq.ParquetFile(file).read(columns) for file in files)
+    table = pa.concat_tables(pq.ParquetFile(file).read(columns) for file in series.files)
     *prices, volume = nanos(table, *PRICES, "volume")
     stamps = times(table, CLOSED)
     order = np.argsort(stamps, kind="stable")
@@ -112,8 +110,3 @@ def _edges(series: CatalogSeries, contract: FuturesContract) -> TradingSessions:
     first = min(group.first for group in series.groups)
     last = max(group.last for group in series.groups)
     return session_edges(contract.underlying, first, last)
-
-
-def _files(series: CatalogSeries) -> list[tuple[str, int, int]]:
-    files = dict.fromkeys(group.file.resolve() for group in series.groups)
-    return [(str(one), os.stat(one).st_size, os.stat(one).st_mtime_ns) for one in files]

@@ -17,7 +17,7 @@ from nautilus_trader.model import (
     Quantity,
 )
 
-from qe_plugins.market.contract_key import DATED
+from qe_plugins.market.contract_key import root_of_name
 
 if TYPE_CHECKING:
     from qe_plugins.engine.contracts.terms import ContractTerms
@@ -39,9 +39,9 @@ def root_of(instrument: Any) -> str:
     """Return the root of a future, or of the future that an option is exercised into."""
     underlying: str = instrument.underlying
     if isinstance(instrument, OptionContract):
-        found = DATED.fullmatch(underlying)
-        assert found is not None
-        return found["root"]
+        root = root_of_name(underlying)
+        assert root is not None
+        return root
     return underlying
 
 

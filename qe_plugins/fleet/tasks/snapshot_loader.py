@@ -10,7 +10,7 @@ import polars as pl
 from qe_plugins.config.schema import DataSettings
 from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.decimals import scanned
-from qe_plugins.data.tape import Tape, open_tape
+from qe_plugins.data.tape import Tape, open_futures
 from qe_plugins.errors import DataError
 from qe_plugins.fleet.loader import LoadedFleet
 from qe_plugins.fleet.tasks.snapshot import PRICES, MarketSnapshot
@@ -19,7 +19,7 @@ from qe_plugins.fleet.tasks.snapshot import PRICES, MarketSnapshot
 def open_market(loaded: LoadedFleet) -> MarketSnapshot:
     """Return the snapshot of a fleet's `data:` at its last bar.
 
-    Raises DataError for bars that are not of one minute, and as `open_tape` does.
+    Raises DataError for bars that are not of one minute, and as `open_futures` does.
     """
     return market_of(loaded.fleet.data, loaded.data_places())
 
@@ -33,7 +33,7 @@ def market_of(data: DataSettings, locations: dict[str, str]) -> MarketSnapshot:
             hint="Write 'bars: 1-MINUTE-LAST'; longer bars are computed from them.",
         )
     where: Callable[[str], str] = locations.__getitem__
-    bars = _read_bars(open_tape(data, where)).sort("instrument", "ts")
+    bars = _read_bars(open_futures(data, where)).sort("instrument", "ts")
     if data.options is None:
         return MarketSnapshot(bars)
     from qe_plugins.fleet.tasks.chain_rows import chain_frame  # compiled code, for chains alone
@@ -43,7 +43,7 @@ def market_of(data: DataSettings, locations: dict[str, str]) -> MarketSnapshot:
 
 def _read_bars(tape: Tape) -> pl.DataFrame:
     return pl.concat(
-        _read_contract(sorted({group.file for group in one.groups}), one.contract, tape)
+        _read_contract(sorted(one.files), one.contract, tape)
         for one in tape.series
         if one.kind is RecordKind.BARS
     )

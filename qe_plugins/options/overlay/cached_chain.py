@@ -10,7 +10,7 @@ import polars as pl
 from nautilus_trader.model import BarType, OptionContract
 
 from qe_plugins.data.options.frames import BARS, FUTURES, QUOTES, ChainData
-from qe_plugins.market.contract_key import DATED
+from qe_plugins.market.contract_key import root_of_name
 from qe_plugins.market.exchange_zone import CHICAGO
 from qe_plugins.market.listed_options import ListedOption, named_option
 
@@ -34,7 +34,7 @@ class CachedOptions:
         self.by_symbol: dict[str, ListedOption] = {}
         self.ids: dict[str, Any] = {}
         for one in cache.instruments():
-            if isinstance(one, OptionContract) and _root_of(one) == root:
+            if isinstance(one, OptionContract) and root_of_name(one.underlying) == root:
                 option = listed_option(one)
                 self.by_symbol[option.symbol] = option
                 self.ids[option.symbol] = one.id
@@ -66,11 +66,6 @@ class CachedOptions:
         """Return when a future's last bar closed (UTC ns), and its close; None without one."""
         bar = self._cache.bar(BarType.from_str(f"{name}-{self._bar_spec}-EXTERNAL"))
         return None if bar is None else (bar.ts_init, bar.close.as_double())
-
-
-def _root_of(option: Any) -> str | None:
-    found = DATED.fullmatch(str(option.underlying))
-    return found["root"] if found else None
 
 
 def _two_sides(quote: Any) -> tuple[float | None, float | None, float, float]:

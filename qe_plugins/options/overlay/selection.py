@@ -147,6 +147,4 @@ def _leg(row: Mapping[str, Any], contracts: Mapping[str, ListedOption], side: in
         side=side,
         price=Decimal(f"{row[price]:.2f}"),
         size=int(row[size] or 0),
-        delta=float(row["delta"]),
-        volatility=float(row["vol"]),
     )

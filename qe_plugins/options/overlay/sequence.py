@@ -17,12 +17,10 @@ from qe_plugins.options.overlay.structures import Structure, StructureLeg
 
 
 class BestPrices(msgspec.Struct, frozen=True):
-    """Bid and offer of a contract with their sizes; None and 0 where a side is not quoted."""
+    """Bid and offer of a contract in points; None where a side is not quoted."""
 
     bid: Decimal | None = None
     ask: Decimal | None = None
-    bid_size: int = 0
-    ask_size: int = 0
 
 
 class NextOrder(msgspec.Struct, frozen=True):

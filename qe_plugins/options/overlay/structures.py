@@ -29,15 +29,13 @@ class StructureLeg(msgspec.Struct, frozen=True, kw_only=True):
     """An option of a structure at the price at which it can be traded now.
 
     `side` is -1 where it is sold, at the bid, and 1 where it is bought, at the offer. `size` is the
-    contracts quoted there, `delta` and `volatility` those of one contract.
+    contracts quoted there.
     """
 
     option: ListedOption
     side: int
     price: Decimal
     size: int
-    delta: float
-    volatility: float
 
     @property
     def claim(self) -> OptionClaim:

@@ -21,8 +21,6 @@ def made_leg(right: str, strike: int, side: int, price: str, size: int = 100) ->
         side=side,
         price=Decimal(price),
         size=size,
-        delta=0.15,
-        volatility=0.2,
     )
 
 

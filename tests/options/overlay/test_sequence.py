@@ -26,16 +26,16 @@ CENTS = Decimal("0.05")
 
 def quotes(level, spread=Decimal("0.50"), rich=Decimal(3)):
     """Return prices of the condor's legs and the future at a level: intrinsic value and more."""
-    made = {FUTURE.symbol: BestPrices(Decimal(level), Decimal(level) + 1, 100, 100)}
+    made = {FUTURE.symbol: BestPrices(Decimal(level), Decimal(level) + 1)}
     for leg in CONDOR.legs:
         worth = leg.claim.payoff(Decimal(level)) + rich
-        made[leg.option.symbol] = BestPrices(max(worth - spread, Decimal(0)), worth, 100, 100)
+        made[leg.option.symbol] = BestPrices(max(worth - spread, Decimal(0)), worth)
     return made
 
 
 def at_prices():
     """Return the prices at which the condor was picked."""
-    return {one.option.symbol: BestPrices(one.price, one.price, 100, 100) for one in CONDOR.legs}
+    return {one.option.symbol: BestPrices(one.price, one.price) for one in CONDOR.legs}
 
 
 def fill(book, order, contracts=None):
@@ -96,7 +96,7 @@ def test_a_leg_that_has_become_worse_than_the_room_is_not_traded():
     plan, book = SalePlan.of(CONDOR, 1, room=Decimal("0.25")), OptionBook(Decimal(50))
     dear = at_prices()
     put = CONDOR.legs[1].option.symbol
-    dear[put] = BestPrices(Decimal("7.00"), Decimal("7.50"), 1, 1)
+    dear[put] = BestPrices(Decimal("7.00"), Decimal("7.50"))
 
     assert entry_order(plan, book, dear).claim.symbol != put
 
