@@ -36,7 +36,7 @@ def around_trades(
     own = outcome.positions.filter(pl.col("instrument_id").is_in(names))
     if own.is_empty():
         return {}
-    bar = _shortest_step(outcome, names)
+    bar = _bar_length(outcome, names)
     windows = {name: _windows(part, bar, outcome.data.end) for (name,), part in _parts(own)}
     span = sum(end - start for spans in windows.values() for start, end in spans)
     width = prices.width_for(span, MOST_CANDLES, bar)
@@ -82,10 +82,10 @@ def _parts(positions: pl.DataFrame) -> Any:
     return positions.group_by("instrument_id", maintain_order=True)
 
 
-def _shortest_step(outcome: BacktestResult, names: list[str]) -> int:
-    """Return the nanoseconds of the run's bars: the shortest time between two of a contract."""
-    steps = (prices.shortest_step(outcome, name) for name in names)
-    return min((step for step in steps if step), default=prices.MINUTE)
+def _bar_length(outcome: BacktestResult, names: list[str]) -> int:
+    """Return the nanoseconds of the run's bars, the shortest of its contracts."""
+    lengths = (prices.bar_length(outcome, name) for name in names)
+    return min((length for length in lengths if length), default=prices.MINUTE)
 
 
 def _windows(positions: pl.DataFrame, bar: int, end: int) -> Windows:

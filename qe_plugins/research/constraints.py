@@ -12,9 +12,6 @@ from qe_plugins.condition import Condition
 from qe_plugins.errors import ConfigError, did_you_mean
 from qe_plugins.research.grid import Axis, short
 
-MOST_DRAWS = 50
-"""Draws for each variant of a sample before it is given up: constraints or repeats refuse them."""
-
 
 class Constraint(Condition):
     """A parsed condition over settings. `names` are the settings in it. Raises ConfigError."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qe_plugins.errors import ConfigError
 from qe_plugins.research import grid
-from qe_plugins.research.constraints import MOST_DRAWS, Constraints
+from qe_plugins.research.constraints import Constraints
 from qe_plugins.research.grid import Axis
+from qe_plugins.research.samplers import MOST_DRAWS, Sampled
 
 if TYPE_CHECKING:
     from qe_plugins.research.sweep_store import SweepSpec
@@ -88,8 +89,6 @@ def proposer(spec: SweepSpec, base: dict[str, Any]) -> Proposer:
     if spec.method == RANDOM:
         points = _drawn(spec.axes, total, spec.seed, trials)
         return OneRound(points, constraints, trials)
-    from qe_plugins.research.samplers import Sampled
-
     return Sampled(spec, constraints)
 
 

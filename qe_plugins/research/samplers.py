@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from qe_plugins.errors import ConfigError
 from qe_plugins.research import objective
-from qe_plugins.research.constraints import MOST_DRAWS, Constraints
+from qe_plugins.research.constraints import Constraints
 from qe_plugins.research.grid import Axis, size
 from qe_plugins.research.sweep_store import SweepSpec
 from qe_plugins.research.variants import VariantResult
 
 if TYPE_CHECKING:
     import optuna
+
+MOST_DRAWS = 50
+"""Draws for each variant of a sample before it is given up: constraints or repeats refuse them."""
 
 ROUND = 8
 POPULATION = 16

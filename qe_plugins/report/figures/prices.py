@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from qe_plugins.data.catalog.bar_spec import length_of
 from qe_plugins.data.catalog.decimals import scanned
 
 if TYPE_CHECKING:
@@ -68,8 +69,14 @@ def width_for(span: int, points: int, least: int = 0) -> int:
     return next((width for width in WIDTHS if width >= needed), needed)
 
 
-def shortest_step(outcome: BacktestResult, instrument_id: str) -> int:
-    """Return the shortest time between two bars of a contract in nanoseconds, 0 below two bars."""
+def bar_length(outcome: BacktestResult, instrument_id: str) -> int:
+    """Return the length of a contract's bars in nanoseconds.
+
+    Without bars of a fixed length it is the shortest time between two of them, 0 below two.
+    """
+    length = length_of(outcome.bar_spec)
+    if length and _files(outcome, instrument_id):
+        return length
     steps = _bars(outcome, instrument_id).select(pl.col("ts").cast(pl.Int64).diff())
     return int(steps.filter(pl.col("ts") > 0).min().collect().item() or 0)
 
