@@ -9,12 +9,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-
-from dotenv import dotenv_values
 
 from qe_plugins.errors import ConfigError, PluginError
 
@@ -86,6 +83,8 @@ def dotenv() -> Mapping[str, str]:
 @lru_cache(maxsize=8)
 def _read_env(file: Path, changed: int, size: int) -> Mapping[str, str]:
     """Return the variables of a file; `changed` and `size` identify its version in the cache."""
+    from dotenv import dotenv_values
+
     try:
         return {name: value for name, value in dotenv_values(file).items() if value is not None}
     except (OSError, UnicodeDecodeError, ValueError) as error:
@@ -106,7 +105,7 @@ def find_file(file: Path, folder: str) -> Path:
     )
 
 
-class _ProjectFinder(MetaPathFinder):
+class _ProjectFinder:
     """Finds `strategies` and `agents` of one project, and no other module."""
 
     def __init__(self, root: Path) -> None:

@@ -9,8 +9,6 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
-import platformdirs
-
 from qe_plugins import project
 from qe_plugins.errors import DataError, QeError
 from qe_plugins.safe_text import shown
@@ -30,6 +28,8 @@ def state_dir() -> Path:
 
 def users_home() -> Path:
     """Return the platform's user data folder, regardless of `$QE_HOME`: tests never write to it."""
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("quant-engine", appauthor=False))
 
 

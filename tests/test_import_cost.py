@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from qe_plugins.cli import COMMANDS
+from qe_plugins.cli import COMMANDS, cli
+from qe_plugins.cli.summaries import SUMMARIES
 from qe_plugins.journal.file_state import IN_TESTS
 from qe_plugins.journal.store import Journal
 
@@ -21,6 +23,12 @@ HEAVY = {
     *("numpy", "openai", "pandas", "psycopg", "uvloop"),
     *("pandas_market_calendars", "plotly", "polars", "pyarrow", "requests", "rich", "sqlalchemy"),
     *("nats", "starlette", "temporalio", "ib_async", "ibapi", "uvicorn", "apprise"),
+}
+
+LISTED = {
+    *("qe_plugins.cli", "qe_plugins.cli.errors", "qe_plugins.cli.summaries", "qe_plugins.errors"),
+    *("qe_plugins.project", "qe_plugins.safe_text", "qe_plugins.state_dir"),
+    "qe_plugins.stop_signals",
 }
 
 PROGRAM = """
@@ -37,6 +45,19 @@ print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
 def test_help_imports_nothing_heavy(command):
     assert HEAVY & imported(*command, "--help") == set()
+
+
+def test_the_list_of_commands_imports_none_of_them():
+    found = {one for one in imported("--help") if one.startswith("qe_plugins.")}
+
+    assert found <= LISTED
+
+
+def test_the_list_of_commands_has_the_first_sentence_of_each_ones_help():
+    context = click.Context(cli)
+    own = {name: cli.get_command(context, name).get_short_help_str(500) for name in COMMANDS}
+
+    assert list(SUMMARIES.items()) == list(own.items())
 
 
 def test_a_scan_in_one_process_needs_no_cluster():

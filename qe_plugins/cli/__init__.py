@@ -2,8 +2,8 @@
 
 Commands parse options, call the packages below and print; they contain no rules of their own. A
 command may be changed without reading elsewhere; its name, options and JSON output stay, since
-scripts rely on them. A new command is one module here and a line in `COMMANDS`. Nothing heavy is
-imported at module level, so that `qe --help` is fast.
+scripts rely on them. A new command is one module here, a line in `COMMANDS` and one in
+`summaries.py`, which `qe --help` prints. Nothing heavy is imported at module level.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import atexit
 import importlib
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from qe_plugins import stop_signals
+from qe_plugins.cli.summaries import SUMMARIES
 
 COMMANDS: dict[str, str] = {
     "backtest": "qe_plugins.cli.backtest:backtest",
@@ -85,7 +86,8 @@ class LazyGroup(click.Group):
     """A command group that imports a command only when it is used.
 
     `lazy` maps a command's name to `module:attribute`; `keyed` are the commands that send keys to a
-    host and therefore have the option `--allow-host`.
+    host and therefore have the option `--allow-host`. With `summaries`, a line for each command,
+    the group's help imports no command.
     """
 
     def __init__(
@@ -93,10 +95,12 @@ class LazyGroup(click.Group):
         *args: Any,
         lazy: dict[str, str] | None = None,
         keyed: Collection[str] = (),
+        summaries: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.lazy, self._keyed = lazy if lazy is not None else {}, keyed
+        self._summaries = summaries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*self.lazy, *super().list_commands(ctx)]
@@ -110,6 +114,15 @@ class LazyGroup(click.Group):
         if cmd_name in self._keyed and ALLOW_HOST not in command.params:
             command.params.append(ALLOW_HOST)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self._summaries is None:
+            super().format_commands(ctx, formatter)
+            return
+        stubs = [click.Command(name, help=line) for name, line in self._summaries.items()]
+        room = formatter.width - 6 - max(map(len, self._summaries))
+        with formatter.section("Commands"):
+            formatter.write_dl([(str(one.name), one.get_short_help_str(room)) for one in stubs])
 
 
 def program() -> NoReturn:
@@ -163,6 +176,7 @@ def main() -> None:
     cls=LazyGroup,
     lazy=COMMANDS,
     keyed={"worker"},
+    summaries=SUMMARIES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="quant-engine", prog_name="qe")
