@@ -1,15 +1,16 @@
 """What a notebook or a script calls: run and sweep configurations, read runs, sweeps and journal.
 
-`run`, `sweep`, `load`, `load_sweep`, `runs`, `journal` and `import_bars` change only with a
-deprecation of one release. Frames are Polars frames: money is in the account's currency, times are
-UTC, returns, drawdowns and rates are parts of one (0.01 is 1%), ratios are a year's.
+`run`, `sweep`, `walkforward`, `load`, `load_sweep`, `runs`, `journal` and `import_bars` change only
+with a deprecation of one release. Frames are Polars frames: money is in the account's currency,
+times are UTC, returns, drawdowns and rates are parts of one (0.01 is 1%), ratios are a year's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -18,6 +19,8 @@ from qe_plugins.errors import ReportError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from qe_plugins.research.grid import Axis
 
 FRAMES = ("trades", "orders", "fills", "positions", "account", "signals", "vetoes", "equity")
 """Tables of a run. Times are UTC, `ts` that of the event; sizes are contracts, prices points.
@@ -110,6 +113,40 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
         return dict(found.row(0, named=True)) if found.height else {}
 
 
+class StoredWalk(msgspec.Struct, frozen=True, kw_only=True):
+    """A walk-forward: the sweep that its variants are, and what their choice earned.
+
+    `verdict` says it in a sentence, `positive` whether the mean test session is positive beyond
+    chance. `figures` are those of `qe walkforward --json` below `walk`: `test_pnl`, `mean` and
+    `visible` in currency, `t`, `efficiency`, `deflated`, `overfitting`, `pnl` of each test session.
+    """
+
+    sweep_id: str
+    verdict: str
+    positive: bool
+    figures: dict[str, Any]
+    chosen: list[dict[str, Any]]
+
+    @property
+    def windows(self) -> pl.DataFrame:
+        """Return a row for each window, in time.
+
+        `train_from`, `test_from`, `test_to` (dates), a column for each axis with the setting that
+        was chosen, `objective` in training, `train_pnl` and `test_pnl` in currency, `rank` of the
+        choice in its test months, 1 the best.
+        """
+        import polars as pl
+
+        columns = ("objective", "train_pnl", "test_pnl", "rank")
+        rows = [
+            {name: date.fromisoformat(one[name]) for name in ("train_from", "test_from", "test_to")}
+            | settings
+            | {name: one[name] for name in columns}
+            for one, settings in zip(self.figures["windows"], self.chosen, strict=True)
+        ]
+        return pl.DataFrame(rows)
+
+
 def run(file: Path | str, overrides: Mapping[str, object] | None = None) -> StoredRun:
     """Run the backtest in a YAML file as `qe backtest` does, and return it.
 
@@ -155,18 +192,60 @@ def sweep(
     from qe_plugins.report import sweep_page
     from qe_plugins.report.sweep_job import measure
     from qe_plugins.research import sweep_request, sweep_runner
-    from qe_plugins.research.grid import configured_axes
 
     project.enter(Path.cwd())
     method = sweep_request.method_of(random, sampler, trials)
     choice = msgspec.structs.replace(method, where=tuple(where), objective=objective, seed=seed)
-    axes = configured_axes({key: _as_values(one) for key, one in (grid or {}).items()}, "grid")
+    axes = _axes(grid)
     spec, place = sweep_request.request(
         Path(file), _as_overrides(overrides), axes, choice, resume=resume
     )
     swept = sweep_runner.sweep(spec, place, measure, workers=workers or os.cpu_count() or 1)
     sweep_page.write(swept)
     return msgspec.structs.replace(load_sweep(place), skipped=swept.skipped)
+
+
+def walkforward(
+    file: Path | str,
+    grid: Mapping[str, Sequence[object] | str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    train: str = "24M",
+    test: str = "3M",
+    where: Sequence[str] = (),
+    objective: Literal["sharpe", "net_pnl"] = "sharpe",
+    workers: int | None = None,
+    resume: str | None = None,
+) -> StoredWalk:
+    """Choose among the variants of a YAML file as `qe walkforward` does, and return the judgement.
+
+    In each window the best variant of the months of `train` is judged on those of `test` after
+    them. `grid`, `overrides` and the other arguments are as in `sweep`; so is where a script calls
+    it. Every variant that ran is a trial in the journal. Raises QeError as the command does.
+    """
+    import os
+
+    from qe_plugins.report.sweep_job import measure_sessions
+    from qe_plugins.research import sweep_request, sweep_runner
+    from qe_plugins.research.walkforward.judgement import check_windows, judge
+
+    project.enter(Path.cwd())
+    set_in_all = _as_overrides(overrides)
+    check_windows(Path(file), set_in_all, train, test)
+    choice = sweep_request.Choice(where=tuple(where), objective=objective, method="grid")
+    axes = _axes(grid)
+    spec, place = sweep_request.request(Path(file), set_in_all, axes, choice, resume=resume)
+    swept = sweep_runner.sweep(
+        spec, place, measure_sessions, workers=workers or os.cpu_count() or 1
+    )
+    judged = judge(swept, train, test, objective)
+    return StoredWalk(
+        sweep_id=spec.sweep,
+        verdict=judged.verdict,
+        positive=judged.walk.positive,
+        figures=msgspec.to_builtins(judged.walk),
+        chosen=judged.chosen,
+    )
 
 
 def load_sweep(name: Path | str = "last") -> StoredSweep:
@@ -284,6 +363,12 @@ def _read_table(file: Path) -> pl.DataFrame:
         return pl.read_parquet(file)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ReportError(f"cannot be read: {error}.", where=str(file)) from error
+
+
+def _axes(grid: Mapping[str, Sequence[object] | str] | None) -> tuple[Axis, ...]:
+    from qe_plugins.research.grid import configured_axes
+
+    return configured_axes({key: _as_values(one) for key, one in (grid or {}).items()}, "grid")
 
 
 def _as_values(values: Sequence[object] | str) -> list[object]:

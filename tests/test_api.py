@@ -82,6 +82,20 @@ def test_a_sweep_is_a_frame_of_variants_with_the_best_of_them(monkeypatch):
     assert api.load_sweep("quickstart").variants.equals(rows)
 
 
+def test_a_walk_forward_has_a_row_for_each_window(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    two_months = SMALL | {"data.synthetic.sessions": 24}
+    found = api.walkforward(
+        QUICKSTART, {"plugins.hunter_momentum.bars": [15, 30]}, two_months,
+        train="1M", test="1M", objective="net_pnl", workers=1,
+    )  # fmt: skip
+    assert found.windows["plugins.hunter_momentum.bars"].is_in([15, 30]).all()
+    assert found.windows["test_pnl"].sum() == pytest.approx(found.figures["test_pnl"])
+    assert found.windows["test_from"].is_sorted()
+    assert found.verdict.endswith(".")
+    assert api.load_sweep(found.sweep_id).variants.height == 2
+
+
 def test_the_first_of_equal_variants_is_the_best(tmp_path):
     even = pl.DataFrame({"number": range(2_000)}).with_columns(sharpe=1.0 * (pl.col("number") % 2))
     even.write_parquet(tmp_path / "results.parquet")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from qe_plugins import gc_tuning, stop_signals
+from qe_plugins import gc_tuning
 from qe_plugins.cli.output import (
     echo,
     file_argument,
@@ -18,6 +16,7 @@ from qe_plugins.cli.output import (
     out_option,
     set_option,
 )
+from qe_plugins.cli.progress import progress
 
 FAILURES = 5
 """Maximum number of plugin failures printed after a run; all are in its report."""
@@ -52,28 +51,12 @@ def backtest(
         raise loaded.error(message, "logging", "stdout_level", hint=hint)
     Journal.check()
     with reported("backtest", f"{loaded.config.name}, {file}") as report:
-        with _progress(loaded.config.name) as progress:
-            outcome = run(loaded, progress=progress, log=level)
+        with progress(loaded.config.name, "records") as advance:
+            outcome = run(loaded, progress=advance, log=level)
         report.run_id, report.href = outcome.run_id, f"/run/{outcome.run_id}"
         with Journal.open() as journal:
             run_dir = run_folder.record(outcome, loaded.resolved, journal, out)
     print_run(run_dir, as_json=as_json)
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar if standard error is a terminal; yield its update function."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with (
-        stop_signals.undone_by(console.show_cursor),
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def print_run(run_dir: Path, *, as_json: bool) -> None:

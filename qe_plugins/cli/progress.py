@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from qe_plugins import stop_signals
 from qe_plugins.cli.output import echo
 
 EVERY = 10.0
@@ -35,7 +36,10 @@ def progress(doing: str, unit: str) -> Iterator[Advance]:
         rich.TimeElapsedColumn(),
         rich.TimeRemainingColumn(),
     )
-    with rich.Progress(*columns, console=console, transient=True) as bars:
+    with (
+        stop_signals.undone_by(console.show_cursor),
+        rich.Progress(*columns, console=console, transient=True) as bars,
+    ):
         task = bars.add_task(doing, total=None, shown="")
 
         def advance(done: int, total: int) -> None:

@@ -15,6 +15,7 @@ from qe_plugins import wall_clock
 from qe_plugins.config.loader import Loaded
 from qe_plugins.errors import LadderError
 from qe_plugins.journal.facts import FactKind
+from qe_plugins.journal.lookup import resolve_run
 from qe_plugins.journal.store import Journal
 from qe_plugins.ladder.criteria import account_needed, missing
 from qe_plugins.ladder.demotions import settle
@@ -177,21 +178,27 @@ def _check_account(loaded: Loaded, rung: LadderRung, equity: Decimal | None) -> 
 
 
 def _proposed(journal: Journal, text: str) -> Recorded:
-    """Return the proposal of an id or of a prefix of it. Raises LadderError without one."""
-    every = [
-        one
+    """Return the proposal that `text` names, as `journal.lookup.resolve_run` reads it.
+
+    Its name is that of its strategy. Raises LadderError without one.
+    """
+    every = {
+        one.id: one
         for history in histories(journal).values()
         for one in history
         if one.transition.event is Event.PROPOSED
-    ]
-    found = [one for one in every if one.id.startswith(text)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise LadderError(f"'{text}' is the start of {len(found)} proposals.")
-    raise LadderError(
-        f"no proposal '{text}'.", hint="`qe ladder propose FILE` makes one; `status` lists it."
+    }
+    start = "`qe ladder propose FILE` makes one; `status` lists it."
+    found = resolve_run(
+        text,
+        sorted(every),
+        lambda: {one: every[one].transition.strategy for one in sorted(every, reverse=True)},
+        what="proposal",
+        hint=start,
+        start=start,
+        error=LadderError,
     )
+    return every[found]
 
 
 def _identical(journal: Journal, found: OnLadder, version: str) -> str:

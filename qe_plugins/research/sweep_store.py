@@ -6,6 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from qe_plugins.research.grid import Axis
 from qe_plugins.research.variants import VariantResult, VariantState
 
 SWEEP, RESULTS, TABLE, PAGE = "sweep.json", "results.jsonl", "results.parquet", "sweep.html"
+SWEEPS = "sweeps"
+START = "Start one: `qe sweep FILE --grid KEY=VALUE,VALUE`."
 TEXTS = ("fills_sha256", "currency", "data_label")
 
 
@@ -50,7 +53,7 @@ def folder(sweep: str, out: Path | None = None) -> Path:
     if url := object_store.url_of(out):
         object_store.refuse_filled(url)
         out = None
-    place = (out or state_dir.state_dir() / "sweeps" / sweep).absolute()
+    place = (out or state_dir.state_dir() / SWEEPS / sweep).absolute()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         hint = "Name a new folder, or resume the sweep with --resume."
         raise ReportError("is not an empty folder.", where=str(place), hint=hint)
@@ -58,19 +61,36 @@ def folder(sweep: str, out: Path | None = None) -> Path:
 
 
 def find(text: str) -> Path:
-    """Return the folder of the sweep `text`: a folder, an id or a prefix of it, or `last`.
+    """Return the folder of the sweep `text`: a folder, an id or a prefix, a name, `last`, `last~1`.
 
     A sweep at an `s3://` URL is copied here unless its folder is here already.
     """
     if url := object_store.url_of(text):
         copied = object_store.fetched(url)
-        place = state_dir.state_dir() / "sweeps" / read_spec(copied).sweep
+        place = state_dir.state_dir() / SWEEPS / read_spec(copied).sweep
         if not place.exists():
             shutil.copytree(copied, place)
         return place
     if (Path(text) / SWEEP).is_file():
         return Path(text).absolute()
-    return result_folders.find("sweeps", SWEEP, text, "sweep")
+    return result_folders.find(SWEEPS, SWEEP, text, "sweep", START, _name_of)
+
+
+def listing() -> list[SweepSpec]:
+    """Return the specifications of all sweeps that can be read, newest first."""
+    found = []
+    for sweep in reversed(result_folders.known(SWEEPS, SWEEP)):
+        with suppress(ReportError):
+            found.append(read_spec(state_dir.state_dir() / SWEEPS / sweep))
+    return found
+
+
+def _name_of(sweep: str) -> str:
+    """Return the name of a sweep's configuration, empty where it cannot be read."""
+    try:
+        return read_spec(state_dir.state_dir() / SWEEPS / sweep).name
+    except ReportError:
+        return ""
 
 
 def publish(place: Path, out: Path | str | None) -> str | None:

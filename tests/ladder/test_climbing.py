@@ -86,6 +86,13 @@ def test_a_confirmation_needs_a_proposal(climber: Climber) -> None:
         confirm(climber.journal, "2020")
 
 
+@pytest.mark.parametrize("text", ["last", NAME, "2"])
+def test_a_proposal_is_named_as_a_run_is(climber: Climber, text: str) -> None:
+    made = propose(climber.journal, climber.file)
+    confirmed = confirm(climber.journal, text)
+    assert confirmed.transition.after == made.transition.after
+
+
 def test_a_proposal_of_another_version_is_not_confirmed(climber: Climber) -> None:
     made = propose(climber.journal, climber.file)
     climber.configure(reward=3.0)

@@ -286,7 +286,7 @@ def test_commands_say_where_a_strategy_stands(climber: Climber) -> None:
     assert "live trades        2" in status
     assert "evidence           " in status
     assert "trades: 2, needs 60" in status
-    demoted = ladder("demote", NAME, "--because", "a holiday")
+    demoted = ladder("demote", NAME[:4], "--because", "a holiday")
     assert "demoted, 1 MES -> backtest: a holiday" in demoted.stdout
     history = ladder("history").stdout
     assert [line.split()[3] for line in history.splitlines()[1:]] == [

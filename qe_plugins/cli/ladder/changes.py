@@ -53,7 +53,8 @@ def propose(file: Path, as_json: bool) -> None:
 def confirm(proposal: str, equity: Decimal | None, as_json: bool) -> None:
     """Confirm a proposal, at a terminal: its rung binds the next session.
 
-    PROPOSAL is its id or a unique prefix. Every criterion is checked again.
+    PROPOSAL is its id, a unique prefix of it, its strategy's name, or `last`. Every criterion is
+    checked again.
     """
     from qe_plugins.errors import LadderError
     from qe_plugins.journal.store import Journal
@@ -77,9 +78,10 @@ def confirm(proposal: str, equity: Decimal | None, as_json: bool) -> None:
 def demote(name: str, because: str, as_json: bool) -> None:
     """Demote a strategy by one rung, at once, also in a session that runs.
 
-    Its entries are cancelled, brackets stay, and the next entry is of the lower rung.
+    NAME is a strategy's name on its ladder or a unique prefix of one. Its entries are cancelled,
+    brackets stay, and the next entry is of the lower rung.
     """
-    from qe_plugins.errors import LadderError
+    from qe_plugins.journal.lookup import resolve_prefix
     from qe_plugins.journal.store import Journal
     from qe_plugins.ladder.demotions import demote as put
     from qe_plugins.ladder.proposals import person
@@ -87,11 +89,10 @@ def demote(name: str, because: str, as_json: bool) -> None:
     from qe_plugins.ladder.state import histories
 
     with Journal.open() as journal:
-        history = histories(journal).get(name)
-        if not history:
-            raise LadderError(f"no strategy '{name}' on a ladder.", hint="See `qe ladder status`.")
-        ladder = load_ladder(history[-1].transition.ladder)
-        made = put(journal, ladder, name, because, person())
+        known = histories(journal)
+        strategy = resolve_prefix(name, list(known), what="strategy")
+        ladder = load_ladder(known[strategy][-1].transition.ladder)
+        made = put(journal, ladder, strategy, because, person())
     _print(made, as_json, "The evidence starts again at 1.")
 
 

@@ -18,11 +18,9 @@ from qe_plugins.cli.research.sweep import (
 from qe_plugins.cli.research.sweep_view import sweep_view
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from qe_plugins.cluster.connection import Cluster
     from qe_plugins.research.sweep_runner import SweepResult
-    from qe_plugins.research.walkforward.selection import Walk
+    from qe_plugins.research.walkforward.judgement import Judgement
 
 HEAD = ("train from", "judged from", "to", "#", "objective", "train P&L", "P&L", "rank")
 
@@ -82,12 +80,9 @@ def walkforward(
     from qe_plugins.report.sweep_job import measure_sessions
     from qe_plugins.research import sweep_request, sweep_runner
     from qe_plugins.research.grid import read_axes
-    from qe_plugins.research.walkforward.selection import walk
-    from qe_plugins.research.walkforward.session_pnl import session_matrix
-    from qe_plugins.research.walkforward.windows import months, windows
+    from qe_plugins.research.walkforward.judgement import check_windows, judge
 
-    spans = months(train), months(test)
-    windows(_days(file, overrides), *spans)  # refused before variants run
+    check_windows(file, overrides, train, test)
     choice = sweep_request.Choice(where=where, objective=objective, method="grid")
     axes = read_axes(grid)
     spec, place = sweep_request.request(file, overrides, axes, choice, resume=resume)
@@ -102,39 +97,19 @@ def walkforward(
             expect=view.expect,
             say=lambda notice: echo(notice, err=True),
         )
-    matrix = session_matrix(swept.results)
-    found = walk(matrix.pnl, matrix.sessions, windows(matrix.sessions, *spans), objective)
-    _print(swept, found, matrix.currency, matrix.numbers, as_json)
+    _print(swept, judge(swept, train, test, objective), as_json)
     if swept.failed:
         sys.exit(1)
 
 
-def _days(file: Path, overrides: tuple[str, ...]) -> np.ndarray:
-    """Return the days from the first to the last record of the data of FILE."""
-    import numpy as np
-
-    from qe_plugins.config.loader import load
-    from qe_plugins.data.tape import open_tape
-
-    loaded = load(file, overrides)
-    tape = open_tape(loaded.config.data, lambda key: loaded.where("data", key))
-    first, last = np.array([tape.start, tape.end]).astype("datetime64[ns]").astype("datetime64[D]")
-    return np.arange(first, last + np.timedelta64(1, "D"))
-
-
-def _print(
-    swept: SweepResult, found: Walk, currency: str, numbers: list[int], as_json: bool
-) -> None:
-    from qe_plugins.research.walkforward.selection import sentence
-
-    settings = {one.variant.number: one.variant.settings for one in swept.results}
-    chosen = [numbers[one.variant - 1] for one in found.windows]
+def _print(swept: SweepResult, judged: Judgement, as_json: bool) -> None:
+    found = judged.walk
     if as_json:
         document = {
             "sweep": swept.spec.sweep,
-            "verdict": sentence(found, currency),
+            "verdict": judged.verdict,
             "positive": found.positive,
-            "chosen": [settings[number] for number in chosen],
+            "chosen": judged.chosen,
             "failed": swept.failed,
             "walk": found,
         }
@@ -151,13 +126,16 @@ def _print(
             f"{one.test_pnl:,.2f}",
             f"{one.rank}/{found.variants}",
         )
-        for one, number in zip(found.windows, chosen, strict=True)
+        for one, number in zip(found.windows, judged.numbers, strict=True)
     ]
     print_rows(HEAD, rows)
-    for number in sorted(set(chosen)):
+    settings = dict(zip(judged.numbers, judged.chosen, strict=True))
+    for number in sorted(settings):
         words = ", ".join(f"{key}={value}" for key, value in settings[number].items())
         echo(f"# {number}: {words}")
-    echo(f"P&L of the choices {found.test_pnl:,.2f} {currency} in {found.sessions:,} sessions")
+    echo(
+        f"P&L of the choices {found.test_pnl:,.2f} {judged.currency} in {found.sessions:,} sessions"
+    )
     if found.efficiency is not None:
         echo(f"efficiency {found.efficiency:.0%}: P&L a session judged, over that of training")
     if found.deflated is not None:
@@ -170,7 +148,7 @@ def _print(
         echo(f"probability of overfitting {found.overfitting:.0%}")
     if swept.failed:
         echo(f"{swept.failed} variants failed and were not chosen from")
-    echo(sentence(found, currency))
+    echo(judged.verdict)
     echo(
         f"resume or extend it with: qe walkforward {swept.spec.config} --resume {swept.spec.sweep}"
     )

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +12,12 @@ import polars as pl
 from nautilus_trader.model import FuturesContract
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from qe_plugins import state_dir, stop_signals
+from qe_plugins import state_dir
 from qe_plugins.data.bar_files.mapping import BY_FILE, BarMapping, contract_of_file
 from qe_plugins.data.bar_files.table import CSV, PARQUET, BarTable, read_file
 from qe_plugins.data.catalog.catalog import RecordKind, open_catalog
 from qe_plugins.data.catalog.selection import FAR
+from qe_plugins.data.catalog.staging import staged
 from qe_plugins.data.catalog.writer import bar_table, write_series
 from qe_plugins.data.checks import source_checks
 from qe_plugins.data.checks.completeness import PresentData, present
@@ -53,15 +50,8 @@ def import_bars(source: Path | Any, mapping: BarMapping, out: Path | None = None
         hint = "Name another folder with --out."
         raise DataError("is already there.", where=str(place), hint=hint)
     found = _by_contract(_tables(source, mapping))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
-    try:
-        part.chmod(0o755)
-        with stop_signals.undone_by(partial(stop_signals.removed, part)):
-            coverage = _write_catalog(found, mapping, part, str(place))
-            os.replace(part, place)  # over an empty folder too
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with staged(place) as part:
+        coverage = _write_catalog(found, mapping, part, str(place))
     return ImportedBars(
         catalog=place,
         bars=mapping.bars,

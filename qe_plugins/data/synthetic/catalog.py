@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -14,6 +11,7 @@ import msgspec
 from qe_plugins import state_dir
 from qe_plugins.config.schema import SyntheticSettings
 from qe_plugins.data.catalog.catalog import open_catalog
+from qe_plugins.data.catalog.staging import staged
 from qe_plugins.data.synthetic.generator import build
 from qe_plugins.data.synthetic.label import ROLLS, SyntheticLabel, read_label
 from qe_plugins.data.synthetic.roots import by_underlying, check_through_zero
@@ -97,11 +95,5 @@ def _write_catalog(wanted: SyntheticLabel, place: Path) -> None:
         (plan(wanted.settings, lambda key: f"--{key}", group[0]), group)
         for group in by_underlying(wanted.roots).values()
     ]
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
-    try:
-        part.chmod(0o755)
+    with staged(place) as part:
         build(wanted.settings, parts, part)
-        os.replace(part, place)  # over an empty folder too
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
