@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import polars as pl
 
 from qe_plugins import state_dir
 from qe_plugins.data import object_store
@@ -147,6 +146,8 @@ def _results(place: Path) -> Iterator[VariantResult]:
 
 def write_table(place: Path, axes: Sequence[Axis], results: Sequence[VariantResult]) -> Path:
     """Write a Parquet table with one row per variant in the grid's order; return its path."""
+    import polars as pl
+
     rows = [table_row(axes, result) for result in results]
     part, file = place / f".{TABLE}.part", place / TABLE
     pl.DataFrame(rows, infer_schema_length=None, strict=False).write_parquet(part)

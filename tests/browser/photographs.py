@@ -17,7 +17,7 @@ from tests.observatory.conftest import serving
 
 EMPTY = (
     *("/", "/orchestration", "/foundation", "/journal", "/launchpad", "/reports"),
-    *("/facts/all?run=all", "/runs", "/flatten", "/style"),
+    *("/facts/all?run=all", "/runs", "/sweeps", "/flatten", "/style"),
 )
 FULL = (
     *EMPTY,

@@ -26,7 +26,7 @@ from tests.browser.conftest import TWO_FRAMES, connected, enter, look, shown, un
 from tests.observatory.conftest import Client, serving
 
 DESK = ("/", "/orchestration", "/foundation", "/journal", "/launchpad", "/reports")
-PATHS = (*DESK, "/facts/all?run=all", "/runs", "/flatten", "/style")
+PATHS = (*DESK, "/facts/all?run=all", "/runs", "/sweeps", "/flatten", "/style")
 INCIDENT = "/incident/20261127-stale"
 INJECTED = [
     f"{one}{two}"

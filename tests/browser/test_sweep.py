@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,20 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from qe_plugins.report import sweep_page
+from qe_plugins.research import sweep_store
 from qe_plugins.research.grid import Axis, settings
 from qe_plugins.research.sweep_runner import SweepResult
 from qe_plugins.research.sweep_store import SweepSpec
 from qe_plugins.research.variants import Variant, VariantResult, VariantState
-from tests.browser.conftest import DRAWN, look, visit
+from tests.browser.conftest import DRAWN, enter, look, until, visit
+from tests.observatory.conftest import Client, serving
 
 HOSTILE = "<script>alert('no')</script> must be shorter"
+SWEEP = "20240102-sweep"
+CROSS = (
+    Axis("strategies.ema_cross.fast", (5, 10, 20)),
+    Axis("strategies.ema_cross.slow", (30, 60)),
+)
 STICKS_OUT = "return document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -34,13 +42,16 @@ def result(number: int, chosen: dict[str, Any]) -> VariantResult:
     return VariantResult(variant=variant, state=VariantState.FINISHED, figures=figures)
 
 
+def asked(axes: tuple[Axis, ...]) -> SweepSpec:
+    return SweepSpec(sweep=SWEEP, name="a sweep", config="run.yaml", overrides=(), axes=axes)
+
+
 def page(folder: Path, *axes: Axis) -> Path:
     """Write the page of a sweep over `axes`."""
-    asked = SweepSpec(
-        sweep="20240102-sweep", name="a sweep", config="run.yaml", overrides=(), axes=axes
-    )
     results = tuple(result(n, one) for n, one in enumerate(settings(axes), start=1))
-    swept = SweepResult(spec=asked, folder=folder, results=results, found=0, journal_sha256=None)
+    swept = SweepResult(
+        spec=asked(axes), folder=folder, results=results, found=0, journal_sha256=None
+    )
     file = folder / f"sweep-{len(axes)}.html"
     file.write_text(sweep_page.render(swept), encoding="utf-8")
     return file
@@ -49,12 +60,19 @@ def page(folder: Path, *axes: Axis) -> Path:
 @pytest.fixture
 def visited(browser: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
     """Return a browser that shows a sweep over two settings."""
-    axes = (
-        Axis("strategies.ema_cross.fast", (5, 10, 20)),
-        Axis("strategies.ema_cross.slow", (30, 60)),
-    )
-    visit(browser, page(tmp_path, *axes).as_uri(), DRAWN)
+    visit(browser, page(tmp_path, *CROSS).as_uri(), DRAWN)
     return browser
+
+
+@pytest.fixture(scope="module")
+def observatory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Return an Observatory whose home has the same sweep."""
+    home = tmp_path_factory.mktemp("swept")
+    place = home / "sweeps" / SWEEP
+    sweep_store.write_spec(place, asked(CROSS))
+    page(place, *CROSS).rename(place / sweep_store.PAGE)
+    with serving(home, "--development") as client:
+        yield client
 
 
 def column(browser: webdriver.Chrome, at: int) -> list[str]:
@@ -111,3 +129,20 @@ def test_three_settings_are_a_map_of_two_of_them_and_lines_across_all(
     assert column(browser, 1) == [str(n) for n in range(1, 9)]
     heads = browser.find_elements(By.CSS_SELECTOR, "#variants th.text")
     assert [head.text for head in heads] == ["a.x", "b.x", "c.y"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_observatory_lists_sweeps_and_shows_the_map_of_one(
+    online: webdriver.Chrome, observatory: Client, width: int
+) -> None:
+    base = enter(online, observatory)
+    look(online, width=width)
+    visit(online, f"{base}/sweeps")
+    assert online.execute_script(STICKS_OUT) <= 0
+    visit(online, online.find_element(By.LINK_TEXT, SWEEP).get_attribute("href"))
+    assert online.execute_script(STICKS_OUT) <= 0
+    online.switch_to.frame(online.find_element(By.TAG_NAME, "iframe"))
+    until(online, lambda browser: browser.execute_script(DRAWN))
+    assert len(online.find_elements(By.CSS_SELECTOR, "#map .hm")) == 1
+    assert online.execute_script(STICKS_OUT) <= 0
+    online.switch_to.default_content()

@@ -24,6 +24,7 @@ LISTINGS = ("signals", "sizes", "vetoes", "orders", "fills", "trades", "reviews"
 
 PAGES = (
     *("/", "/orchestration", "/foundation", "/journal", "/launchpad", "/reports", "/runs"),
+    "/sweeps",
     *("/facts/all?run=all", "/run/last", "/run/last/chart.json", "/trade/last"),
     *("/compare/last/last", "/report/2024-01-03", "/flatten"),
 )
