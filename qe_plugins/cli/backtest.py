@@ -16,7 +16,7 @@ from qe_plugins.cli.output import (
     out_option,
     set_option,
 )
-from qe_plugins.cli.progress import progress
+from qe_plugins.cli.progress import progress, working
 
 FAILURES = 5
 """Maximum number of plugin failures printed after a run; all are in its report."""
@@ -37,14 +37,15 @@ def backtest(
     level: str | None,
 ) -> None:
     """Run the backtest in FILE; write a report and the journal."""
-    from qe_plugins.config.loader import load
-    from qe_plugins.engine.running.backtest import run
-    from qe_plugins.journal.activity.report import reported
-    from qe_plugins.journal.store import Journal
-    from qe_plugins.report import run_folder
+    with working("starting"):
+        from qe_plugins.config.loader import load
+        from qe_plugins.engine.running.backtest import run
+        from qe_plugins.journal.activity.report import reported
+        from qe_plugins.journal.store import Journal
+        from qe_plugins.report import run_folder
 
-    run_folder.check_out(out)
-    loaded = load(file, overrides)
+        run_folder.check_out(out)
+        loaded = load(file, overrides)
     if as_json and str(loaded.config.logging.get("stdout_level") or "OFF").upper() != "OFF":
         message = "stdout_level would write into the JSON document on standard output."
         hint = "Omit --json, or use --log, which writes to standard error."
@@ -54,7 +55,7 @@ def backtest(
         with progress(loaded.config.name, "records") as advance:
             outcome = run(loaded, progress=advance, log=level)
         report.run_id, report.href = outcome.run_id, f"/run/{outcome.run_id}"
-        with Journal.open() as journal:
+        with working("writing the report"), Journal.open() as journal:
             run_dir = run_folder.record(outcome, loaded.resolved, journal, out)
     print_run(run_dir, as_json=as_json)
 

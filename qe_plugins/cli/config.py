@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qe_plugins.cli.output import echo, file_argument, json_option, set_option
+from qe_plugins.cli.progress import working
 from qe_plugins.safe_text import json_shown, shown
 
 if TYPE_CHECKING:
@@ -22,23 +23,24 @@ if TYPE_CHECKING:
 @json_option
 def check(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Build the run of FILE and print it, without running."""
-    from qe_plugins.config.loader import load
-    from qe_plugins.engine.running.describe import describe
-    from qe_plugins.journal import file_state
-    from qe_plugins.report import run_folder
+    with working(f"checking {file.name}"):
+        from qe_plugins.config.loader import load
+        from qe_plugins.engine.running.describe import describe
+        from qe_plugins.journal import file_state
+        from qe_plugins.report import run_folder
 
-    run_folder.check_out(None)
-    loaded = load(file, overrides)
-    if not file_state.takes_writes():
-        from qe_plugins.journal.store import Journal
+        run_folder.check_out(None)
+        loaded = load(file, overrides)
+        if not file_state.takes_writes():
+            from qe_plugins.journal.store import Journal
 
-        Journal.check()
-    if loaded.config.broker is None:
-        rows = describe(loaded)
-    else:
-        from qe_plugins.engine.broker.describe import describe_live
+            Journal.check()
+        if loaded.config.broker is None:
+            rows = describe(loaded)
+        else:
+            from qe_plugins.engine.broker.describe import describe_live
 
-        rows = describe_live(file, overrides)
+            rows = describe_live(file, overrides)
     if as_json:
         would_run = [{"label": label, "value": value} for label, value in rows]
         _print_json({"name": loaded.config.name, "would_run": would_run, "ran": False})

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
 from qe_plugins.errors import JournalError
 from qe_plugins.journal.listings import VIEWS, Listing, cell, line, utc
 from qe_plugins.safe_text import shown
@@ -158,7 +159,7 @@ def verify(anchors: Path | None, as_json: bool) -> None:
     from qe_plugins.report import run_index
 
     heads = read(anchors) if anchors is not None else []
-    with Journal.open() as opened:
+    with working("verifying every fact"), Journal.open() as opened:
         problems = opened.verify(heads)
         runs, facts = opened.counts()
         written = {run.run_id: run.content_hash for run in opened.runs()}

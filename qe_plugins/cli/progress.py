@@ -60,9 +60,12 @@ def working(doing: str) -> Iterator[None]:
         rich.TextColumn("{task.description}"),
         rich.TimeElapsedColumn(),
     )
-    with rich.Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bars:
+    with (
+        stop_signals.undone_by(console.show_cursor),
+        rich.Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as bars,
+    ):
         bars.add_task(doing, total=None)
         yield
 

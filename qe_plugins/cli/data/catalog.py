@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qe_plugins.cli.output import echo, json_option, print_json
+from qe_plugins.cli.progress import working
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +30,9 @@ def catalog(rebuild: bool, as_json: bool) -> None:
     from qe_plugins.data.databento.manifest import manifest_stores
 
     if rebuild:
-        built = [
-            one for store in manifest_stores() if (one := _rebuild_locked(store.manifest.dataset))
-        ]
+        with working("building catalogs"):
+            rebuilt = [_rebuild_locked(store.manifest.dataset) for store in manifest_stores()]
+        built = [one for one in rebuilt if one]
         if as_json:
             print_json(built)
         else:

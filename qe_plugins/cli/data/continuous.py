@@ -11,6 +11,7 @@ import click
 from qe_plugins.cli.data.rolls import RULE
 from qe_plugins.cli.data.symbols import DBN, places
 from qe_plugins.cli.output import DateParam, echo, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
 from qe_plugins.safe_text import shown
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def continuous(
     from qe_plugins.market.continuous import Adjust
     from qe_plugins.market.roll_calendar import Rule
 
-    series = read_series(places(dbn), root, Rule(rule), Adjust(adjust), as_of, bars == "intraday")
+    with working("reading bars"):
+        series = read_series(
+            places(dbn), root, Rule(rule), Adjust(adjust), as_of, bars == "intraday"
+        )
     if out:
         write_series(series, out)
     if as_json:

@@ -9,6 +9,7 @@ import click
 
 from qe_plugins.cli.data.catalog import print_built
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
 
 if TYPE_CHECKING:
     from qe_plugins.data.databento.manifest import FileEntry, ManifestStore
@@ -51,7 +52,8 @@ def import_(path: Path, mapping: Path | None, out: Path | None, as_json: bool) -
         raise click.UsageError("--out needs --mapping.")
     from qe_plugins.data.databento.importer import import_path
 
-    imported = import_path(path)
+    with working(f"importing {path.name}"):
+        imported = import_path(path)
     if as_json:
         print_json(imported)
         return
@@ -64,7 +66,8 @@ def _import_bars(path: Path, mapping: Path, out: Path | None, as_json: bool) -> 
     from qe_plugins.data.bar_files.importer import import_bars
     from qe_plugins.data.bar_files.mapping import read_mapping
 
-    imported = import_bars(path, read_mapping(mapping), out)
+    with working(f"importing {path.name}"):
+        imported = import_bars(path, read_mapping(mapping), out)
     if as_json:
         print_json(imported)
         return
@@ -90,7 +93,8 @@ def remove(names: tuple[str, ...], paid: bool, as_json: bool) -> None:
     """
     from qe_plugins.data.databento.remove import remove_data
 
-    removed = remove_data(names, paid=paid)
+    with working("building catalogs again"):
+        removed = remove_data(names, paid=paid)
     if as_json:
         print_json(removed)
         return

@@ -11,6 +11,7 @@ import click
 from qe_plugins import safe_text
 from qe_plugins.cli.data.symbols import DBN, places
 from qe_plugins.cli.output import DateParam, echo, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
 
 if TYPE_CHECKING:
     from qe_plugins.market.roll_calendar import RollCalendar, Rule
@@ -53,7 +54,8 @@ def rolls(
 
     if start and end and start > end:
         raise click.BadParameter(f"must not be after --end, was {start}", param_hint="--start")
-    whole, days, files = _compute_calendar(root, Rule(rule), dbn)
+    with working("reading volumes"):
+        whole, days, files = _compute_calendar(root, Rule(rule), dbn)
     if rule == Rule.CALENDAR and days:
         start, end = start or days[0], end or days[-1]
     shown = clip(whole, start, end)

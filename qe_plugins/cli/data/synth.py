@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from qe_plugins.cli.output import DateParam, echo, json_option, print_json
+from qe_plugins.cli.progress import working
 from qe_plugins.safe_text import shown
 
 
@@ -73,7 +74,8 @@ def synth(
         open_price=None if price is None else Decimal(str(price)),
         through_zero=falling,
     )
-    found = generate(settings, names, out)
+    with working("generating bars"):
+        found = generate(settings, names, out)
     if as_json:
         print_json(asdict(found) | {"catalog": str(found.catalog), "rolls": str(found.rolls)})
         return

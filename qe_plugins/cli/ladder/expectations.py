@@ -16,6 +16,7 @@ from qe_plugins.cli.output import (
     print_rows,
     set_option,
 )
+from qe_plugins.cli.progress import working
 
 if TYPE_CHECKING:
     from qe_plugins.ladder.tables import EdgeRow, Tables
@@ -57,7 +58,8 @@ def simulate(file: Path, claim: float, paths: int, trades: int, seed: int, as_js
     if claim <= 0:
         raise LadderError(f"the claim must be above 0 R, was {claim}.", where="--claim")
     ladder = load_ladder(file)
-    found = tables_of(ladder.rules, claim=claim, paths=paths, trades=trades, seed=seed)
+    with working(f"simulating {paths:,} strategies a row"):
+        found = tables_of(ladder.rules, claim=claim, paths=paths, trades=trades, seed=seed)
     if as_json:
         print_json(found)
         return
@@ -167,7 +169,8 @@ def plan(file: Path, ladder_file: Path | None, overrides: tuple[str, ...], as_js
         loaded = load(file, overrides)
         own = loaded.config.ladder
         rules = load_ladder(ladder_file or (own.file if own else DEFAULT)).rules
-        outcomes, a_day = backtest_outcomes(loaded, rules)
+        with working(f"running {loaded.config.name}"):
+            outcomes, a_day = backtest_outcomes(loaded, rules)
         found = plan_of(rules, loaded.config.name, outcomes, a_day)
     if as_json:
         print_json(found)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qe_plugins.cli.output import echo, json_option, print_json
+from qe_plugins.cli.progress import working
 
 if TYPE_CHECKING:
     from qe_plugins.research.parity.outcome import Parity
@@ -57,7 +58,8 @@ def parity(
         run = run_index.figures(Path(run))["run_id"]
     session = find_session(run)
     replay = None if data is None else replayed(data)
-    found = check_parity(session, against=against, overrides=overrides, data=replay)
+    with working("running the session again"):
+        found = check_parity(session, against=against, overrides=overrides, data=replay)
     found.parity_id = record(found, _version(against))
     if as_json:
         print_json(messages.document(found))

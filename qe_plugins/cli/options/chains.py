@@ -9,6 +9,7 @@ import click
 
 from qe_plugins.cli.options.moments import chain_options, nanoseconds, shown_moment
 from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
 
 if TYPE_CHECKING:
     from qe_plugins.options.chain import OptionChain
@@ -37,9 +38,10 @@ def chain(
     """
     from qe_plugins.options.chain import chain_at
 
-    found = chain_at(
-        root, nanoseconds(moment), expiry=expiry, rate=rate, check_parity=not no_parity
-    )
+    with working("reading quotes"):
+        found = chain_at(
+            root, nanoseconds(moment), expiry=expiry, rate=rate, check_parity=not no_parity
+        )
     if as_json:
         print_json(_document(found))
         return

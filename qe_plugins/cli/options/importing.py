@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from qe_plugins.cli.output import counted, echo
+from qe_plugins.cli.progress import working
 
 
 @click.command(name="import")
@@ -20,8 +21,9 @@ def import_(folder: Path, root: str) -> None:
     """
     from qe_plugins.data.options.store import read_source, store
 
-    data = read_source(folder, root)
-    where = store(data)
+    with working("importing quotes"):
+        data = read_source(folder, root)
+        where = store(data)
     days = f"{data.days[0]} to {data.days[-1]}" if data.days else "no day"
     echo(
         f"{counted(len(data.contracts), 'contract')}, {counted(data.quotes.height, 'quote')} and "

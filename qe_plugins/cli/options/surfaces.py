@@ -8,6 +8,7 @@ import click
 
 from qe_plugins.cli.options.moments import chain_options, nanoseconds, shown_moment
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
 
 
 @click.command(name="surface")
@@ -30,8 +31,9 @@ def surface(
     from qe_plugins.options.surface import butterfly, fit_surface, surface_features
 
     at = nanoseconds(moment)
-    chain = chain_at(root, at, expiry=expiry, rate=rate, check_parity=not no_parity)
-    found = fit_surface(chain.options, at)
+    with working("fitting the surface"):
+        chain = chain_at(root, at, expiry=expiry, rate=rate, check_parity=not no_parity)
+        found = fit_surface(chain.options, at)
     if as_json:
         print_json({"surface": found, "features": surface_features(found)})
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows, set_option
+from qe_plugins.cli.research.sweep_view import sweep_view
 
 if TYPE_CHECKING:
     from qe_plugins.research.ablation.arms_table import AblationResult
@@ -71,7 +72,15 @@ def _swept(
     )
     place = sweep_store.folder(sweep_id)
     count = workers or os.cpu_count() or 1
-    return sweep_runner.sweep(spec, place, measure_sessions, workers=count)
+    with sweep_view(spec) as view:
+        return sweep_runner.sweep(
+            spec,
+            place,
+            measure_sessions,
+            workers=count,
+            on_update=view.update,
+            expect=view.expect,
+        )
 
 
 def _write_page(folder: Path, found: AblationResult) -> Path:

@@ -17,6 +17,7 @@ from qe_plugins.cli.output import (
     print_rows,
     set_option,
 )
+from qe_plugins.cli.progress import progress
 from qe_plugins.cli.research.factor_data import prepared, values_of
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ def backtest(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     from qe_plugins.research.factors.book_backtest import compare
 
     loaded = load(file, overrides)
-    compared = compare(loaded, prepare(loaded), run(loaded))
+    with progress(loaded.config.name, "records") as advance:
+        outcome = run(loaded, progress=advance)
+    compared = compare(loaded, prepare(loaded), outcome)
     if as_json:
         total = round(sum(one.found for one in compared), 2)
         print_json({"roots": compared, "net_pnl": total})

@@ -9,6 +9,7 @@ import click
 
 from qe_plugins.cli.cluster.options import engine_options
 from qe_plugins.cli.output import echo, file_argument, json_option, print_json, print_rows
+from qe_plugins.cli.progress import working
 from qe_plugins.cli.research.sweep import (
     grid_option,
     processes_option,
@@ -77,12 +78,13 @@ def walkforward(
     import os
     import sys
 
-    from qe_plugins.report.sweep_job import measure_sessions
-    from qe_plugins.research import sweep_request, sweep_runner
-    from qe_plugins.research.grid import read_axes
-    from qe_plugins.research.walkforward.judgement import check_windows, judge
+    with working("starting"):
+        from qe_plugins.report.sweep_job import measure_sessions
+        from qe_plugins.research import sweep_request, sweep_runner
+        from qe_plugins.research.grid import read_axes
+        from qe_plugins.research.walkforward.judgement import check_windows, judge
 
-    check_windows(file, overrides, train, test)
+        check_windows(file, overrides, train, test)
     choice = sweep_request.Choice(where=where, objective=objective, method="grid")
     axes = read_axes(grid)
     spec, place = sweep_request.request(file, overrides, axes, choice, resume=resume)
