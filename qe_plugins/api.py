@@ -8,7 +8,6 @@ times are UTC, returns, drawdowns and rates are parts of one (0.01 is 1%), ratio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from qe_plugins.research.grid import Axis
+    from qe_plugins.research.walkforward.judgement import JudgedWalk
 
 FRAMES = ("trades", "orders", "fills", "positions", "account", "signals", "vetoes", "equity")
 """Tables of a run. Times are UTC, `ts` that of the event; sizes are contracts, prices points.
@@ -113,40 +113,6 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
         return dict(found.row(0, named=True)) if found.height else {}
 
 
-class StoredWalk(msgspec.Struct, frozen=True, kw_only=True):
-    """A walk-forward: the sweep that its variants are, and what their choice earned.
-
-    `verdict` says it in a sentence, `positive` whether the mean test session is positive beyond
-    chance. `figures` are those of `qe walkforward --json` below `walk`: `test_pnl`, `mean` and
-    `visible` in currency, `t`, `efficiency`, `deflated`, `overfitting`, `pnl` of each test session.
-    """
-
-    sweep_id: str
-    verdict: str
-    positive: bool
-    figures: dict[str, Any]
-    chosen: list[dict[str, Any]]
-
-    @property
-    def windows(self) -> pl.DataFrame:
-        """Return a row for each window, in time.
-
-        `train_from`, `test_from`, `test_to` (dates), a column for each axis with the setting that
-        was chosen, `objective` in training, `train_pnl` and `test_pnl` in currency, `rank` of the
-        choice in its test months, 1 the best.
-        """
-        import polars as pl
-
-        columns = ("objective", "train_pnl", "test_pnl", "rank")
-        rows = [
-            {name: date.fromisoformat(one[name]) for name in ("train_from", "test_from", "test_to")}
-            | settings
-            | {name: one[name] for name in columns}
-            for one, settings in zip(self.figures["windows"], self.chosen, strict=True)
-        ]
-        return pl.DataFrame(rows)
-
-
 def run(file: Path | str, overrides: Mapping[str, object] | None = None) -> StoredRun:
     """Run the backtest in a YAML file as `qe backtest` does, and return it.
 
@@ -216,7 +182,7 @@ def walkforward(
     objective: Literal["sharpe", "net_pnl"] = "sharpe",
     workers: int | None = None,
     resume: str | None = None,
-) -> StoredWalk:
+) -> JudgedWalk:
     """Choose among the variants of a YAML file as `qe walkforward` does, and return the judgement.
 
     In each window the best variant of the months of `train` is judged on those of `test` after
@@ -225,6 +191,7 @@ def walkforward(
     """
     import os
 
+    from qe_plugins.report import sweep_page
     from qe_plugins.report.sweep_job import measure_sessions
     from qe_plugins.research import sweep_request, sweep_runner
     from qe_plugins.research.walkforward.judgement import check_windows, judge
@@ -238,14 +205,8 @@ def walkforward(
     swept = sweep_runner.sweep(
         spec, place, measure_sessions, workers=workers or os.cpu_count() or 1
     )
-    judged = judge(swept, train, test, objective)
-    return StoredWalk(
-        sweep_id=spec.sweep,
-        verdict=judged.verdict,
-        positive=judged.walk.positive,
-        figures=msgspec.to_builtins(judged.walk),
-        chosen=judged.chosen,
-    )
+    sweep_page.write(swept)
+    return judge(swept, train, test, objective)
 
 
 def load_sweep(name: Path | str = "last") -> StoredSweep:

@@ -90,7 +90,7 @@ def test_a_walk_forward_has_a_row_for_each_window(monkeypatch):
         train="1M", test="1M", objective="net_pnl", workers=1,
     )  # fmt: skip
     assert found.windows["plugins.hunter_momentum.bars"].is_in([15, 30]).all()
-    assert found.windows["test_pnl"].sum() == pytest.approx(found.figures["test_pnl"])
+    assert found.windows["test_pnl"].sum() == pytest.approx(found.walk.test_pnl)
     assert found.windows["test_from"].is_sorted()
     assert found.verdict.endswith(".")
     assert api.load_sweep(found.sweep_id).variants.height == 2

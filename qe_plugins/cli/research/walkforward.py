@@ -21,7 +21,7 @@ from qe_plugins.cli.research.sweep_view import sweep_view
 if TYPE_CHECKING:
     from qe_plugins.cluster.connection import Cluster
     from qe_plugins.research.sweep_runner import SweepResult
-    from qe_plugins.research.walkforward.judgement import Judgement
+    from qe_plugins.research.walkforward.judgement import JudgedWalk
 
 HEAD = ("train from", "judged from", "to", "#", "objective", "train P&L", "P&L", "rank")
 
@@ -79,6 +79,7 @@ def walkforward(
     import sys
 
     with working("starting"):
+        from qe_plugins.report import sweep_page
         from qe_plugins.report.sweep_job import measure_sessions
         from qe_plugins.research import sweep_request, sweep_runner
         from qe_plugins.research.grid import read_axes
@@ -99,12 +100,13 @@ def walkforward(
             expect=view.expect,
             say=lambda notice: echo(notice, err=True),
         )
-    _print(swept, judge(swept, train, test, objective), as_json)
+    page = sweep_page.write(swept)["page"]
+    _print(swept, judge(swept, train, test, objective), page, as_json)
     if swept.failed:
         sys.exit(1)
 
 
-def _print(swept: SweepResult, judged: Judgement, as_json: bool) -> None:
+def _print(swept: SweepResult, judged: JudgedWalk, page: str, as_json: bool) -> None:
     found = judged.walk
     if as_json:
         document = {
@@ -112,6 +114,7 @@ def _print(swept: SweepResult, judged: Judgement, as_json: bool) -> None:
             "verdict": judged.verdict,
             "positive": found.positive,
             "chosen": judged.chosen,
+            "page": page,
             "failed": swept.failed,
             "walk": found,
         }
@@ -151,6 +154,7 @@ def _print(swept: SweepResult, judged: Judgement, as_json: bool) -> None:
     if swept.failed:
         echo(f"{swept.failed} variants failed and were not chosen from")
     echo(judged.verdict)
+    echo(f"map of the variants  {page}")
     echo(
         f"resume or extend it with: qe walkforward {swept.spec.config} --resume {swept.spec.sweep}"
     )
