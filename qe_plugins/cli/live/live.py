@@ -121,13 +121,13 @@ def trade(
         with run_folder.draft(finished.result, prepared.loaded.resolved, out) as publish:
             run_dir = publish(finished.close_run())
     print_run(run_dir, as_json=as_json)
-    if finished.rolled:
-        begin_again()
+    if finished.again:
+        begin_again(finished.again)
 
 
-def begin_again() -> NoReturn:
+def begin_again(why: str) -> NoReturn:
     """Replace this process by the same command: a process has one node, of one contract."""
-    echo("The next contract is current: the session begins again in it.", err=True)
+    echo(f"The session begins again: {why}.", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", "qe_plugins.cli", *sys.argv[1:]])

@@ -63,12 +63,12 @@ class LiveOptions:
 class FinishedLive:
     """A session that has ended. `close_run` closes its open run and returns its hash.
 
-    `rolled` says that it ended to go on in the next contract.
+    `again` says why it is to begin again, empty where it is not.
     """
 
     result: BacktestResult
     close_run: Callable[[], str]
-    rolled: bool = False
+    again: str = ""
 
 
 type Begin = Callable[[LiveSession, str], None]
@@ -146,7 +146,7 @@ class _Run:
             session.dispose()
         result.seconds.update(load=ready - self._began, run=done - ready)
         result = replace(result, log=self._log.file, mode=self._mode)
-        return FinishedLive(result, self._journal.finish, session.rolled)
+        return FinishedLive(result, self._journal.finish, session.again)
 
     def _attach(self, session: LiveSession, show: Show) -> None:
         """Have screen, status and triggers of the halt follow the session."""

@@ -64,9 +64,9 @@ class LiveSession:
 
     `context` has the cache, the holdings, the gate, the latch and the recorder, `node` Nautilus'
     node, `strategies` the hosted ones. Listeners are called with order events, quotes and bars;
-    `conditions` say why no order may add risk yet. `trading_since` is 0 until none does, `rolled`
-    says that the session ended to go on in the next contract. `skew` returns how many seconds the
-    clock is past the broker's, None where that is not known.
+    `conditions` say why no order may add risk yet. `trading_since` is 0 until none does, `again`
+    says why the session ended in order to begin again, empty where it did not. `skew` returns how
+    many seconds the clock is past the broker's, None where that is not known.
     """
 
     def __init__(self, live: PreparedLive, recorder: LiveRecorder, latch: HaltLatch) -> None:
@@ -78,7 +78,8 @@ class LiveSession:
         self.warm_up.on_history = self._record_history
         self.trading_since = self._running_since = self._first_tick = 0
         self._note_due = self._account_due = 0
-        self.rolled = self._disposed = False
+        self._disposed = False
+        self.again = ""
         self.skew: Callable[[], float | None] = lambda: None
         self.on_start: list[Callable[[], object]] = []
         self.on_tick: list[Callable[[int], object]] = []
@@ -165,9 +166,8 @@ class LiveSession:
         if not self.trading_since and ts >= self._note_due:
             self._note_due = ts + NOTE_EVERY
             LOG.warning("not trading yet: %s", self.not_ready())
-        if not self.rolled and self._running_since and self._roll.is_over(ts):
-            self.rolled = True
-            self.stop()
+        if not self.again and self._running_since and self._roll.is_over(ts):
+            self.begin_again("the next contract is current")
         for call in self.on_tick:
             call(ts)
 
@@ -223,6 +223,11 @@ class LiveSession:
     def stop(self) -> None:
         """Have the node stop. May be called on any thread, and by a signal's handler."""
         self._broker.handle.stop()
+
+    def begin_again(self, why: str) -> None:
+        """End the session, in order to begin it again in a new process."""
+        self.again = why
+        self.stop()
 
     def dispose(self) -> None:
         """Free the node."""

@@ -62,6 +62,13 @@ class AdoptOrder(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
+class BeginAgain(msgspec.Struct, frozen=True, tag=True):
+    """End the session and begin it again, with the broker's book: this one cannot be mended."""
+
+    key: str
+    why: str
+
+
 class Resubscribe(msgspec.Struct, frozen=True, tag=True):
     """Unsubscribe from the market data of a contract and subscribe to it again, once."""
 
@@ -70,7 +77,14 @@ class Resubscribe(msgspec.Struct, frozen=True, tag=True):
 
 
 type Action = (
-    RaiseAlarm | HaltTrading | PlaceStop | ClosePosition | CancelOrder | AdoptOrder | Resubscribe
+    RaiseAlarm
+    | HaltTrading
+    | PlaceStop
+    | ClosePosition
+    | CancelOrder
+    | AdoptOrder
+    | BeginAgain
+    | Resubscribe
 )
 
 

@@ -15,6 +15,9 @@ from qe_plugins.ib_client.records import BrokerExecution, BrokerOrder, BrokerSna
 MISSING = "missing:"
 """How the key of a difference begins: an order works in our book, and the broker has it no more."""
 
+FILLED, UNRESOLVED = "filled:", "unresolved:"
+"""The same of an order that has filled there, and of one that was sent and is not listed."""
+
 
 class BookVerdict(StrEnum):
     """What a comparison found, from harmless to worst.
@@ -167,13 +170,13 @@ def _missing_orders(
         if executed[ref] > ours.filled:
             what = f"{ref} is open in our book, and has filled at the broker"
             yield BookDifference(
-                BookVerdict.AMBIGUOUS, f"filled:{ref}", ours.contract, what, ref=ref
+                BookVerdict.AMBIGUOUS, f"{FILLED}{ref}", ours.contract, what, ref=ref
             )
             continue
         if ours.state is BookState.IN_FLIGHT:
             what = f"{ref} was sent, and the broker does not list it"
             yield BookDifference(
-                BookVerdict.UNRESOLVED, f"unresolved:{ref}", ours.contract, what, ref=ref
+                BookVerdict.UNRESOLVED, f"{UNRESOLVED}{ref}", ours.contract, what, ref=ref
             )
         else:
             what = f"{ref} is working in our book, and the broker does not list it"

@@ -15,6 +15,7 @@ import msgspec
 from qe_plugins.engine.reconciliation.actions import (
     Action,
     AdoptOrder,
+    BeginAgain,
     CancelOrder,
     HaltTrading,
     NewActions,
@@ -23,7 +24,9 @@ from qe_plugins.engine.reconciliation.actions import (
 from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Unknown
 from qe_plugins.engine.reconciliation.book import BookOrder, BookState, OwnBook
 from qe_plugins.engine.reconciliation.comparison import (
+    FILLED,
     MISSING,
+    UNRESOLVED,
     BookDifference,
     BookScope,
     BookVerdict,
@@ -53,6 +56,8 @@ class TruthSettings(msgspec.Struct, frozen=True, kw_only=True):
     heal        since both books were equal, for which the engine may correct a difference by itself
     ghost       for which an order may be missing at the broker, before our book was ever equal
     unresolved  for which an order may be sent and unknown at the broker before the session halts
+    stuck       for which orders may be open in our book alone, with nothing held, before the
+                session begins again
     blind       without a complete answer, while a contract trades, before the session halts
     protect     for which a position may be without its stop before one is placed
     """
@@ -63,6 +68,7 @@ class TruthSettings(msgspec.Struct, frozen=True, kw_only=True):
     heal: float = 13.0
     ghost: float = 10.0
     unresolved: float = 30.0
+    stuck: float = 60.0
     blind: float = 12.0
     protect: float = 5.0
     orphans: OrphanPolicy = "adopt"
@@ -247,6 +253,7 @@ class TruthLoop:
             if age >= int(self.settings.gap * SECOND):
                 found += self._about(finding, age / SECOND)
         found += self._ghosts(comparison, now)
+        found += self._stuck(comparison, now)
         if not is_different:
             self._equal_at = now
         elif now - self._equal_at >= int(self.settings.heal * SECOND):
@@ -272,6 +279,24 @@ class TruthLoop:
             RaiseAlarm(f"written off:{one.ref}", f"{one.what}, {text}")
             for one in comparison.findings
         ]
+
+    def _stuck(self, comparison: Comparison, now: int) -> list[Action]:
+        """Begin again where orders are open in our book alone, and the engine does not end them.
+
+        So it is after a gateway has dropped what it had to say of a market order that filled, and a
+        person closed: the orders that IB lists as completed have no price, without which 2.0.0rc7
+        books no fill. Only where nothing is held and nothing works at the broker, and not in a
+        session that has begun with it: to begin again is no remedy then.
+        """
+        lasted = int(self.settings.stuck * SECOND)
+        is_stuck = bool(comparison.findings) and all(
+            key.startswith((FILLED, MISSING, UNRESOLVED)) and now - self._seen[key] >= lasted
+            for key in comparison.keys
+        )
+        if not is_stuck or self._is_exposed or Doubt.START in self.degraded:
+            return []
+        why = f"for {self.settings.stuck:g} s nothing is held, and {comparison.text}"
+        return [BeginAgain("stuck", why)]
 
     def _about(self, finding: BookDifference, age: float) -> list[Action]:
         """Return what a difference causes that has been there for `age` seconds."""

@@ -23,6 +23,7 @@ from qe_plugins.engine.broker.order_terms import order_tag, working_exits
 from qe_plugins.engine.reconciliation.actions import (
     Action,
     AdoptOrder,
+    BeginAgain,
     CancelOrder,
     ClosePosition,
     HaltTrading,
@@ -80,6 +81,10 @@ class Repairs:
                         f"order {ref} of {contract} is kept at the broker, though {why}: a restart "
                         f"of the session takes it into the book",
                     )
+
+                case BeginAgain(key, why):
+                    self.alarm(key, f"the session begins again, with the broker's book: {why}")
+                    self._session.begin_again("its book could not be made the broker's")
 
     def alarm(self, key: str, text: str, severity: str = "critical") -> None:
         """Record an alarm, and log it."""

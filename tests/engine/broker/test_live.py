@@ -210,4 +210,4 @@ def test_a_flat_session_goes_on_in_the_next_contract_on_the_roll_day(tmp_path: P
             live.until(lambda: "MESH27.XCME (MESH7)" in live.errors.read_text(), 60)
             said = live.errors.read_text()
             assert "MESZ26.XCME (MESZ6)" in said
-            assert "The next contract is current" in said
+            assert "the next contract is current" in said

@@ -6,6 +6,7 @@ import pytest
 
 from qe_plugins.engine.reconciliation.actions import (
     AdoptOrder,
+    BeginAgain,
     CancelOrder,
     HaltTrading,
     PlaceStop,
@@ -109,6 +110,55 @@ def test_no_order_is_written_off_once_books_were_equal_or_while_positions_differ
     seen = [take(truth, at, mine) for at in range(1, 16)]
     assert truth.written_off == set()
     assert "differs" in [key for one in seen for key in halts(one)]
+
+
+DEALS = (execution("e1", ref="O-1"), execution("e2", ref="", client_id=0, side="SELL"))
+"""An entry that filled, and a person's close, of which the gateway has told the node nothing."""
+
+
+def begun_again(truth, mine, *orders, seconds=70, **fields):
+    """Return when the session begins again, with an answer a second from second 1 on."""
+    seen = [take(truth, at, mine, *orders, **fields) for at in range(1, seconds)]
+    return [
+        at for at, found in enumerate(seen, 1) if any(isinstance(one, BeginAgain) for one in found)
+    ]
+
+
+@pytest.mark.parametrize("state", [BookState.IN_FLIGHT, BookState.WORKING])
+@pytest.mark.parametrize("deals", [DEALS, ()])
+def test_a_session_begins_again_where_only_its_book_has_orders_and_nothing_is_held(state, deals):
+    truth = loop()
+    take(truth, 0, book())
+    mine = book(ours(order(1), state), ours(order(2), state))
+    assert begun_again(truth, mine, executions=deals) == [61]
+
+
+@pytest.mark.parametrize(
+    ("began", "mine", "live", "net"),
+    [
+        (False, book(ours(order(1), BookState.IN_FLIGHT)), (), 0),
+        (True, book(ours(order(1), BookState.IN_FLIGHT), net=1), (), 1),
+        (True, book(ours(order(1), BookState.IN_FLIGHT), ours(order(2))), (order(2),), 0),
+        (True, book(ours(order(1), BookState.IN_FLIGHT)), (order(2),), 0),
+        (True, book(), (), 1),
+    ],
+)
+def test_no_session_begins_again_before_books_were_equal_or_while_anything_is_held_or_works(
+    began, mine, live, net
+):
+    truth = loop()
+    if began:
+        take(truth, 0, book())
+    assert begun_again(truth, mine, *live, executions=DEALS, net=net) == []
+
+
+def test_no_session_begins_again_for_what_the_engine_ends_in_time():
+    truth = loop()
+    take(truth, 0, book())
+    mine = book(ours(order(1), BookState.IN_FLIGHT))
+    assert begun_again(truth, mine, seconds=60) == []
+    assert take(truth, 60, book(), executions=DEALS) == []
+    assert truth.degraded.refusal == ""
 
 
 def test_differences_that_change_all_the_time_halt_too():

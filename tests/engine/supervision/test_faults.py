@@ -262,6 +262,27 @@ def test_acknowledgements_lost_for_45_s(desk: FaultyDesk):
 
 
 @pytest.mark.long
+def test_a_session_begins_again_after_fills_that_a_mute_gateway_never_told(tmp_path):
+    clock = AheadClock()
+    with SimulatedTws(clock=clock) as tws:
+        desk = run_desk(tws, clock, tmp_path, broker={"warm_up": 0})
+        tws.control.mute(45, then="drop")
+        desk.live.do("enter")
+        tws.wait_until(lambda now: now.net() == 1, 60)
+        (tmp_path / "commands").write_text("")  # the session that begins again reads them anew
+        for one in tws.control.open_orders():
+            tws.control.cancel_as_person(one["perm_id"])
+        tws.control.manual_order("SELL")
+        desk.live.wait("ready", count=2, seconds=240)
+        assert "has filled at the broker" in desk.live.errors.read_text()
+        desk.resume()
+        desk.settled()
+        assert desk.is_equal()
+        assert not desk.book()["orders"]
+        desk.kill()
+
+
+@pytest.mark.long
 def test_executions_lost_in_a_1100_window_halt_and_a_restart_writes_their_order_off(tmp_path):
     clock = AheadClock()
     with SimulatedTws(clock=clock) as tws:

@@ -50,7 +50,7 @@ class Stepper(DataActor):
 
     def on_poll(self, _event: Any) -> None:
         due = self.due
-        if not due or self.session.rolled:  # it ends: time stands until the next session
+        if not due or self.session.again:  # it ends: time stands until the next session
             return
         self.polls += 1
         if self.waits_until is None:
@@ -119,7 +119,7 @@ def main(file: Path, port: int) -> None:
         prepare_live(file), show=lambda _view: None, begin=begin, supervisors=[*watching, Found()]
     )
     finished.close_run()
-    stepper.say(ended=True, rolled=finished.rolled)
+    stepper.say(ended=True, rolled=bool(finished.again))
 
 
 if __name__ == "__main__":
