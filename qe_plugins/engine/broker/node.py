@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.adapters.sandbox import SandboxExecutionClientFactory
 from nautilus_trader.live import LiveNode, LiveNodeBuilder, LiveRiskEngineConfig
 from nautilus_trader.model import AccountId, InstrumentId
 
@@ -17,7 +16,6 @@ from qe_plugins.engine.broker.no_entry import NoEntryTimes
 from qe_plugins.engine.broker.order_terms import OrderTerms
 from qe_plugins.engine.broker.preparation import traded_by
 from qe_plugins.engine.hosting.host import host
-from qe_plugins.engine.live.node import sandbox_config
 from qe_plugins.engine.live.warm_up import warmed
 from qe_plugins.engine.running.assembly import Assembly, Hosting, assemble
 from qe_plugins.engine.settings.nautilus_config import cache_config, logger_config
@@ -105,6 +103,11 @@ class BrokerNode:
         return node_builder(name, trader, address, [one.id for one in contracts])
 
     def _sandbox(self, address: BrokerAddress) -> LiveNodeBuilder:
+        # here, since they take a third of a second, for which no other session's start shall wait
+        from nautilus_trader.adapters.sandbox import SandboxExecutionClientFactory
+
+        from qe_plugins.engine.live.node import sandbox_config
+
         live = self._session.live
         name, trader = f"{live.loaded.config.name}-paper", live.loaded.config.nautilus.trader_id
         return data_node_builder(

@@ -42,6 +42,10 @@ ASK_AGAIN = 30 * SECOND
 """Nanoseconds until they are asked for again."""
 
 
+UNRESOLVED = "Submission recovery incomplete at shutdown"
+"""What Nautilus 2.0.0rc7 raises at the end of a node that has sent an order and knows no more."""
+
+
 class LiveRecorder(SessionRecorder):
     """A session's recorder that also passes order events on to listeners."""
 
@@ -212,9 +216,14 @@ class LiveSession:
         try:
             self.node.run()
         except RuntimeError as error:
-            ib = self.live.settings.ib
-            self._dispose_node()
-            raise not_connected(ib, in_words(error)) from error
+            if not (self._running_since and UNRESOLVED in str(error)):
+                ib = self.live.settings.ib
+                self._dispose_node()
+                raise not_connected(ib, in_words(error)) from error
+            text = f"the session ends, and an order may be at the broker: {in_words(error)}"
+            LOG.error("%s", text)
+            body = {"severity": "critical", "kind": "unresolved", "about": "orders", "text": text}
+            self.record(FactKind.ALARM, "node", body)
         finally:
             for supervisor in self.supervisors if self._running_since else ():
                 supervisor.stop()
