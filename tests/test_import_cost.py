@@ -84,6 +84,14 @@ def test_a_list_of_runs_imports_no_database(user):
     assert HEAVY & imported("runs", env=user) == {"rich"}
 
 
+def test_a_live_session_starts_without_the_chart_library_of_the_engines_reports():
+    program = (
+        "import sys, qe_plugins.engine.broker.run, qe_plugins.engine.supervision.attached\n"
+        "sys.exit('plotly' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
 @pytest.fixture(scope="module", params=["no journal", "a journal"])
 def user(request, tmp_path_factory) -> dict[str, str]:
     """Return the environment of a user, who runs no test, before and after his first run."""
