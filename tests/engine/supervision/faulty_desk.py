@@ -34,6 +34,8 @@ class FaultyDesk:
         **changes: Any,
     ) -> None:
         self.tws, self.clock, self.folder = tws, clock, folder
+        # a busy gateway that takes longer than a bar of 5 s never has all of the history
+        changes["broker"] = {"warm_up": 0} | changes.get("broker", {})
         self.file = write_config(folder, tws.port, **changes)
         self.file.write_text(
             self.file.read_text().replace("tests.engine.broker.live_traders:Driven", trader)

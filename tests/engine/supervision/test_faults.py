@@ -265,7 +265,7 @@ def test_acknowledgements_lost_for_45_s(desk: FaultyDesk):
 def test_a_session_begins_again_after_fills_that_a_mute_gateway_never_told(tmp_path):
     clock = AheadClock()
     with SimulatedTws(clock=clock) as tws:
-        desk = run_desk(tws, clock, tmp_path, broker={"warm_up": 0})
+        desk = run_desk(tws, clock, tmp_path)
         tws.control.mute(45, then="drop")
         desk.live.do("enter")
         tws.wait_until(lambda now: now.net() == 1, 60)
