@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import msgspec
+from filelock import FileLock, Timeout
 
+from qe_plugins import state_dir
 from qe_plugins.guard.named import NamedContracts
 from qe_plugins.ib_client import BrokerConnection, BrokerSnapshot, BrokerUnknown
 from qe_plugins.ib_client.records import BrokerOrder, BrokerPosition
@@ -26,6 +29,12 @@ MOST_CLOSES = 3
 
 PATIENCE = 2.0
 """Seconds in which IB must answer one look."""
+
+LEAST = 0.5
+"""Seconds below which no failed look is repeated: its reason says more than a time-out would."""
+
+OTHER_WITHIN = 10.0
+"""Seconds in which another flatten of the account must end. One that hangs holds up no other."""
 
 
 class FlattenReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +67,29 @@ def flatten(
     """Cancel every order and close every position that is named, and return how it ended.
 
     Never raises for a broker that does not answer: it asks again until `within` seconds are over.
-    `say` is called with a line a step. The halt latch must be set before.
+    `say` is called with a line a step. The halt latch must be set before. One that is under way
+    already, of any process, is waited for first: two would close one position twice.
     """
-    return _Flattening(broker, named, within, say).run()
+    with _only_one(named.account, say):
+        return _Flattening(broker, named, within, say).run()
+
+
+@contextmanager
+def _only_one(account: str, say: Say) -> Iterator[None]:
+    """Keep others from flattening an account; after OTHER_WITHIN, or on a full disk, do without."""
+    file = state_dir.inside(state_dir.state_dir() / "locks", f"{account}.flatten.lock")
+    lock, end = FileLock(file), time.monotonic() + OTHER_WITHIN
+    with suppress(OSError, NotImplementedError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        while not lock.is_locked and time.monotonic() < end:
+            try:
+                lock.acquire(timeout=1.0)
+            except Timeout:
+                say("another flatten is under way: its end is waited for")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Flattening:
@@ -91,13 +120,15 @@ class _Flattening:
 
     def _look(self) -> BrokerSnapshot:
         """Return what IB says, asking until it answers. Raises TimeoutError at the end."""
+        failed = False
         while True:
             left = self._end - time.monotonic()
-            if left <= 0:
+            if left <= 0 or (failed and left < LEAST):
                 raise TimeoutError
             try:
                 self._last = self._broker.snapshot(min(PATIENCE, max(left, 0.1)))
             except BrokerUnknown as error:
+                failed = True
                 if self._problem != str(error):
                     self._problem = str(error)
                     self._say(f"not known: {error}")

@@ -19,7 +19,8 @@ from qe_plugins.engine.broker.entry_rules import LIVE
 from qe_plugins.engine.contracts.instruments import decimal
 from qe_plugins.engine.reconciliation.answers import Known
 from qe_plugins.engine.reconciliation.comparison import BookScope
-from qe_plugins.engine.reconciliation.truth import DATA_LOST, TruthLoop, TruthSettings
+from qe_plugins.engine.reconciliation.truth import DATA_LOST, TruthLoop
+from qe_plugins.engine.reconciliation.truth_settings import TruthSettings
 from qe_plugins.engine.risk.entry_cancellation import cancel_resolved
 from qe_plugins.engine.supervision.book_reader import book_order, is_repair, read_book
 from qe_plugins.engine.supervision.broker_look import BrokerLook

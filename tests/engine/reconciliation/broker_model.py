@@ -25,7 +25,8 @@ from qe_plugins.engine.reconciliation.answers import BrokerAnswer, Known, Unknow
 from qe_plugins.engine.reconciliation.book import BookOrder, BookState, OwnBook
 from qe_plugins.engine.reconciliation.comparison import BookScope
 from qe_plugins.engine.reconciliation.protection import stops_of
-from qe_plugins.engine.reconciliation.truth import TruthLoop, TruthSettings
+from qe_plugins.engine.reconciliation.truth import TruthLoop
+from qe_plugins.engine.reconciliation.truth_settings import TruthSettings
 from qe_plugins.ib_client.records import (
     BrokerExecution,
     BrokerOrder,

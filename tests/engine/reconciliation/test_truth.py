@@ -14,7 +14,8 @@ from qe_plugins.engine.reconciliation.actions import (
 )
 from qe_plugins.engine.reconciliation.answers import Unknown
 from qe_plugins.engine.reconciliation.book import BookState
-from qe_plugins.engine.reconciliation.truth import TruthLoop, TruthSettings
+from qe_plugins.engine.reconciliation.truth import TruthLoop
+from qe_plugins.engine.reconciliation.truth_settings import TruthSettings
 from tests.engine.reconciliation.made import (
     SCOPE,
     SECOND,
