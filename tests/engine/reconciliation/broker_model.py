@@ -15,6 +15,7 @@ from typing import Any
 
 from qe_plugins.engine.reconciliation.actions import (
     AdoptOrder,
+    BeginAgain,
     CancelOrder,
     ClosePosition,
     HaltTrading,
@@ -289,6 +290,7 @@ class World:
     def _connect(self, run: int) -> None:
         self.control = Controls(OnlyGateway(self.gateway))
         self.runs = run
+        self._begins_again = False
         self.node = ModelNode(self.gateway, run)
         self.look = LookClient(self.gateway)
         self.truth = TruthLoop(
@@ -332,6 +334,8 @@ class World:
             self._step()
 
     def _step(self) -> None:
+        if self._begins_again:
+            self._restart_node()
         node, truth = self.node, self.truth
         for name, body in self.look.client.messages:
             if name == "ErrorMessage" and body["errorCode"] in (1100, 1101, 1102):
@@ -367,6 +371,10 @@ class World:
                 is_done = self.node.cancel(action.ref)
                 if not is_done and not self.control.net():
                     self.look.client.ask("GlobalCancelRequest")
+            elif isinstance(action, BeginAgain):
+                assert not self.control.net()
+                assert not self.gateway.book.open_orders()
+                self._begins_again = True  # at the next step: the node ends first
             else:
                 assert isinstance(action, AdoptOrder)
 
