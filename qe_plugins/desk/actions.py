@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -36,6 +37,9 @@ STALE = timedelta(minutes=10)
 """The age of a session's last bar above which a posture by rules allows no new risk."""
 
 CLEAN, RED = 0, 1
+
+ONE_LINE = "1000"
+"""Columns of the terminal that a command of a step sees."""
 
 
 class DeskActions:
@@ -235,6 +239,7 @@ def _qe(*words: str) -> tuple[int, str]:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=LONGEST,
+            env=os.environ | {"COLUMNS": ONE_LINE},  # its last line is one, not wrapped
             check=False,
         )
     except subprocess.TimeoutExpired as error:

@@ -298,6 +298,20 @@ def test_a_report_is_written_where_synthesis_fails_or_may_not_be_paid_for(desk, 
     assert 'href="synthesis/' not in write(day_report(NOW.date(), NOW, None)).read_text("utf-8")
 
 
+def test_what_the_page_of_a_failed_report_has_cost_counts_once(desk, monkeypatch):
+    monkeypatch.setattr(actions, "_qe", lambda *words: (1, "no space on the disk"))
+    monkeypatch.setattr(role_sessions, "cost_of", lambda session: Decimal("0.03"))
+    step = DeskStep(kind=StepKind.REPORT, key="x", due=NOW)
+
+    tried = [
+        desk.actions().report(msgspec.structs.replace(step, attempt=one), desk.situation())
+        for one in (1, 2, 3)
+    ]
+
+    assert all(one.failed and "no space" in one.text for one in tried)
+    assert [one.usd for one in tried] == [0, 0, Decimal("0.03")]
+
+
 def test_a_trade_that_closed_without_a_fresh_bar_is_left_to_the_sessions_analysts(desk):
     desk.journal.open_run(RUN, "paper", NOW)
     closed_trades(desk.journal, 1)

@@ -38,6 +38,18 @@ def seen(state: str = "running", age: float = 0.5, held: int = 0, **changes: Any
     return SeenSession(state=state, age=age, status=status)  # type: ignore[arg-type]
 
 
+def test_what_is_said_of_a_position_is_read_from_the_journal_once() -> None:
+    read: list[str] = []
+
+    def details(run_id: str, contract: str, contracts: Decimal) -> PositionText:
+        read.append(contract)
+        return PositionText(prices="from 6,500.25")
+
+    state = strip_state(None, [seen(held=1)], [], NOW, details)
+
+    assert (read, "6,500.25" in state.sentence) == ([CONTRACT], True)
+
+
 @pytest.mark.parametrize(
     ("halt", "sessions", "tone", "word"),
     [

@@ -40,6 +40,7 @@ def guard(
     seconds, and once it has expired nothing new is opened.
     """
     from qe_plugins.fleet.roles import PersonLimits, run_role
+    from qe_plugins.fleet.roles.guardian import WILD
     from qe_plugins.fleet.roles.publishing import publish_posture
     from qe_plugins.plugins.types import Role
 
@@ -56,7 +57,7 @@ def guard(
     print_session(outcome.session)
     found = outcome.found
     known = found.code.volatility
-    of_usual = "" if known is None else f": volatility {known:g} of the usual"
+    of_usual = "" if known is None else f": {known:g} times the usual, tightened from {WILD:g} on"
     echo(f"code      {found.code.reason}{of_usual}")
     if found.posture is None:
         echo("posture   none: the last one expires, and nothing new is opened")

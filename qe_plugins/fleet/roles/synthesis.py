@@ -160,10 +160,14 @@ def _markdown(
     first = f"{count} lesson{'s were' if count > 1 else ' was'} learned." if count else QUIET
     summary = text.removeprefix(QUIET).strip()
     rows = [
-        ("found", f"{figures.votes} votes, {figures.signals} signals"),
-        ("done", f"{figures.trades} trades, {figures.vetoes} vetoes, {figures.failures} failures"),
+        ("found", f"{_counted(figures.votes, 'vote')}, {_counted(figures.signals, 'signal')}"),
+        (
+            "done",
+            f"{_counted(figures.trades, 'trade')}, {_counted(figures.vetoes, 'veto', 'vetoes')}, "
+            f"{_counted(figures.failures, 'failure')}",
+        ),
         ("earned", f"{figures.earned} after commissions of {figures.commissions}"),
-        ("models cost", f"{figures.cost} USD"),
+        ("models cost", f"{figures.cost:.4f} USD"),
         ("disagreed", ", ".join(disagreed) or "no one"),
         ("learned", str(count)),
     ]
@@ -172,6 +176,10 @@ def _markdown(
     parts = [first, summary, f"## The day\n\n| | |\n|---|---|\n{table}"]
     parts.append(f"## Proposals, which a person applies\n\n{shown}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def _html(markdown: str) -> str:
