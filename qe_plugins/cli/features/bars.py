@@ -55,7 +55,7 @@ def named(
             found |= dict.fromkeys(matching)
         else:
             if rest not in families:
-                entry_of(pattern, [f"1m.{one}" for one in families])
+                entry_of(pattern, [*families, *(f"1m.{one}" for one in families)])
             found[pattern] = None
     if not found:
         raise FeatureError("no feature was named.", hint="Name one, a pattern, or --all.")

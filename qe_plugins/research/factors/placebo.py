@@ -56,7 +56,10 @@ def rotate(
     halves = [half[order] for half in (data.halves.explore, data.halves.confirm)]
     fewest = min(len(np.unique(session[half])) for half in halves)
     if fewest <= 2 * LEAST_MOVE:
-        raise DataError(f"{fewest} sessions a half are too few to rotate labels by whole sessions.")
+        raise DataError(
+            f"{fewest} sessions a half are too few to rotate labels by whole sessions.",
+            hint=f"Take a history with more than {2 * LEAST_MOVE} in each.",
+        )
     prepared = [_Half(z[half], label[half], session[half], ts[half]) for half in halves]
     random = np.random.default_rng(seed)
     first, second = (t_values(one.scores(0)) for one in prepared)

@@ -58,7 +58,9 @@ def caution(result: FactorResult) -> list[str]:
         names = ", ".join(shared[:3])
         found.append(f"Both halves see the same bars through a lookback over a month: {names}.")
     if result.untested:
-        found.append(f"{len(result.untested):,} features were not tested; `--json` has why.")
+        count = len(result.untested)
+        were = "1 feature was" if count == 1 else f"{count:,} features were"
+        found.append(f"{were} not tested; `--json` has why.")
     return found
 
 
