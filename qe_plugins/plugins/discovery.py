@@ -21,7 +21,7 @@ from qe_plugins.plugins.source_scan import PluginSource, sketch
 from qe_plugins.safe_text import named
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
+    from importlib.metadata import EntryPoint
 
 GROUP = "qe_plugins"
 DISTRIBUTION = "quant-engine"
@@ -115,16 +115,15 @@ def _candidates() -> dict[str, list[_Candidate]]:
 
 
 def _installed_plugins() -> list[_Candidate]:
-    found = _installed_entries(tuple(sys.path))
-    return [_Candidate(e.name, _source_of(e), e.load) for e in found]
+    return _installed_on(tuple(sys.path))
 
 
 @lru_cache(maxsize=2)
-def _installed_entries(path: tuple[str, ...]) -> EntryPoints:
-    """Return the entry points of what is installed on `path`: to read them takes a while."""
+def _installed_on(path: tuple[str, ...]) -> list[_Candidate]:
+    """Return the plugins of what is installed on `path`: to read them takes a while."""
     from importlib.metadata import entry_points
 
-    return entry_points(group=GROUP)
+    return [_Candidate(e.name, _source_of(e), e.load) for e in entry_points(group=GROUP)]
 
 
 def _source_of(entry: EntryPoint) -> str:
