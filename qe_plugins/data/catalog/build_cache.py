@@ -39,17 +39,17 @@ def cached[T](kind: str, key: str, build: Callable[[Path], None], read: Callable
 
 def _build_folder(folder: Path, build: Callable[[Path], None]) -> None:
     _remove_leftovers(folder)  # of a process that was killed
-    staging = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    try:
-        with stop_signals.undone_by(partial(_remove_leftovers, folder)):
+    with stop_signals.undone_by(partial(_remove_leftovers, folder)):
+        staging = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        try:
             build(staging)
-        (staging / MANIFEST).write_bytes(msgspec.json.encode(_file_sizes(staging)))
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(staging, folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
+            (staging / MANIFEST).write_bytes(msgspec.json.encode(_file_sizes(staging)))
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(staging, folder)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from qe_plugins import stop_signals
 from qe_plugins.data.catalog.catalog import RecordKind
 from qe_plugins.data.catalog.row_groups import STAMP, times
 
@@ -41,6 +42,7 @@ def write_tables(folder: Path, kind: RecordKind, name: str, tables: Iterable[pa.
         for table in tables:
             stamps = times(table)
             if writer is None:
+                stop_signals.hold()  # what a stop signal has removed is not made again
                 place.mkdir(parents=True)
                 writer = stack.enter_context(_open_writer(unnamed, _schema_of(table, kind, name)))
                 first = int(stamps[0])
