@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,13 +43,18 @@ DOORS = {
 
 MODULES = sorted((ROOT / "qe_plugins").rglob("*.py"))
 
+NAMED = re.compile(rf"\b(?:{'|'.join(DOORS)})\b")
+"""What a text holds that imports one of the libraries."""
+
 
 def test_no_module_imports_a_library_whose_door_is_elsewhere():
     found = [
         f"{where}: {name}"
         for path in MODULES
         for where in [path.relative_to(ROOT / "qe_plugins").as_posix()]
-        for name in trespasses(where, path.read_text(encoding="utf-8"))
+        for text in [path.read_text(encoding="utf-8")]
+        if NAMED.search(text)
+        for name in trespasses(where, text)
     ]
 
     assert found == []
@@ -74,6 +80,7 @@ def test_no_module_imports_a_library_whose_door_is_elsewhere():
     ],
 )
 def test_a_trespass_is_seen(where, source):
+    assert NAMED.search(source)
     assert trespasses(where, source) != []
 
 
@@ -124,4 +131,5 @@ def _imported(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
     for child in ast.iter_child_nodes(node):
-        yield from _imported(child)
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield from _imported(child)

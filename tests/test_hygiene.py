@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -69,6 +70,7 @@ def shown(value: object) -> str:
     return str(value.relative_to(ROOT)) if isinstance(value, Path) else str(value)
 
 
+@cache
 def text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -81,6 +83,7 @@ def test_no_file_holds(what):
     found = [
         f"{shown(file)}:{number}: {line.strip()}"
         for file in FILES
+        if FORBIDDEN[what].search(text_of(file))
         for number, line in enumerate(text_of(file).splitlines(), start=1)
         if FORBIDDEN[what].search(line)
     ]
@@ -141,7 +144,9 @@ def test_every_module_has_a_docstring():
     silent = [
         shown(file)
         for file in MODULES
-        if (text := text_of(file)).strip() and not ast.get_docstring(ast.parse(text))
+        if (text := text_of(file)).strip()
+        and not text.startswith('"""')
+        and not ast.get_docstring(ast.parse(text))
     ]
 
     assert silent == []

@@ -61,7 +61,7 @@ def browser(_chromium: webdriver.Chrome) -> webdriver.Chrome:
     return _chromium
 
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds that a condition may take on a loaded machine."""
 
 LOADED = "return !window.left && document.readyState === 'complete'"

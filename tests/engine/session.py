@@ -103,7 +103,7 @@ def sandbox_node(prepared: PreparedRun, records: Callable[[Any], Any]) -> LiveNo
     ).build()
 
 
-def run_node(node: LiveNode, seconds: float = 20.0) -> None:
+def run_node(node: LiveNode, seconds: float = 240.0) -> None:
     """Run a node until its data client stops it, or for so many seconds at most."""
     handle = node.handle()
     limit = threading.Timer(seconds, handle.stop)
@@ -114,7 +114,7 @@ def run_node(node: LiveNode, seconds: float = 20.0) -> None:
         limit.cancel()
 
 
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for a condition in the node's own loop."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:

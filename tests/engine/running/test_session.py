@@ -310,6 +310,10 @@ def test_a_trade_that_was_open_is_closed_after_a_restart(desk: Callable[..., Des
     assert trade.body["orders"][0] == first.sink.of("order")[0].id.partition(":")[2]
 
 
+SLEEP = 120.0
+"""Seconds, of which a busy machine does not need half for one bar."""
+
+
 class Sleeper(Plugin):
     """A guardian that sleeps until the test ends."""
 
@@ -321,7 +325,7 @@ class Sleeper(Plugin):
     @hookimpl
     def veto_order(self, order: OrderRequest) -> None:
         self.calls += 1
-        self.awake.wait(20)
+        self.awake.wait(SLEEP)
 
 
 async def trade_past_a_sleeper(market: Market, made: Assembly, latch: HaltLatch) -> None:
@@ -333,7 +337,7 @@ async def trade_past_a_sleeper(market: Market, made: Assembly, latch: HaltLatch)
     trader.say("buy")
     began = time.perf_counter()
     await market.bar(6001)
-    assert 0.2 <= time.perf_counter() - began < 1.5
+    assert 0.2 <= time.perf_counter() - began < SLEEP / 2
     await until(lambda: trader.denied)
     latch.clear()
     trader.say("buy")
@@ -343,7 +347,7 @@ async def trade_past_a_sleeper(market: Market, made: Assembly, latch: HaltLatch)
     trader.say("sell")
     await market.bar(6003)
     await until(lambda: not holdings.by_contract().get(contract))
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < SLEEP / 2
     assert len(trader.received) == 4
 
 

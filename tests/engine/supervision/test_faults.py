@@ -210,6 +210,7 @@ def test_a_gateway_that_restarts_with_a_position_open(desk: FaultyDesk):
     assert len(desk.stops()) == 1
 
 
+@pytest.mark.long
 def test_a_stop_that_fills_while_the_connection_is_gone(desk: FaultyDesk):
     desk.enter()
     desk.tws.control.restart(2)
