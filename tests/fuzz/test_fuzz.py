@@ -28,8 +28,8 @@ from tests.journal.facts import STARTED, small_run
 SHARES = {"catalog": 2.0, "dbn": 2.0}
 """Kinds whose inputs take longer than the others' get more of the time."""
 
-SECONDS = 8.0 / (len(KINDS) + sum(share - 1 for share in SHARES.values()))
-"""Of each kind, so that all together take eight seconds and what their processes need to start."""
+SECONDS = 4.0 / (len(KINDS) + sum(share - 1 for share in SHARES.values()))
+"""Of each kind, so that all together take four seconds and what their processes need to start."""
 
 
 @pytest.fixture(scope="session")
