@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
-from qe_plugins.options.positions import Leg, profits, value_of
+from qe_plugins.options.kernel.revaluation import scan_losses
+from qe_plugins.options.positions import Leg
 
 THIRDS = (0.0, 1 / 3, -1 / 3, 2 / 3, -2 / 3, 1.0, -1.0)
 EXTREME, COVERED = 2.0, 0.35
@@ -18,6 +20,12 @@ EXTREME, COVERED = 2.0, 0.35
 
 VOLATILITY_RANGE = 0.3
 """Relative change of volatility in a scenario, up and down."""
+
+SCENARIOS = np.array(
+    [(share, change, 1.0) for share in THIRDS for change in (VOLATILITY_RANGE, -VOLATILITY_RANGE)]
+    + [(share * EXTREME, 0.0, COVERED) for share in (1.0, -1.0)]
+)
+"""A row a scenario: move in ranges of the price, change of volatility, share of its loss."""
 
 SHORT_MINIMUM = 0.05
 """Least margin of a short option, as a part of the future's: far ones are not free."""
@@ -51,13 +59,16 @@ def margin_scan(
     `future_margin` is the maintenance margin of one future in USD, `multiplier` its USD a point:
     their quotient is the range of the price. Raises DataError for an option without a volatility.
     """
-    reach = future_margin / multiplier / price
-    moves = [share * reach for share in THIRDS]
-    vols = (VOLATILITY_RANGE, -VOLATILITY_RANGE)
-    scanned = profits(legs, price, rate, moves=moves, changes=vols)[0]
-    extremes = (0.0, EXTREME * reach, -EXTREME * reach)
-    far = profits(legs, price, rate, moves=extremes, changes=(0.0,))[0, 1:, 0] * COVERED
-    losses = [-float(one) for one in scanned.ravel()] + [-float(one) for one in far]
+    scenarios = SCENARIOS.copy()
+    scenarios[:, 0] *= future_margin / multiplier / price
+    rows = [
+        (one.strike, one.years, one.sign, one.american, one.contracts * one.multiplier,
+         one.volatility)
+        for one in legs
+    ]  # fmt: skip
+    found = np.empty(len(scenarios) + 1)
+    scan_losses(price, rate, np.array(rows, dtype=float).reshape(-1, 6), scenarios, found)
+    *losses, worth = found.tolist()
     short = sum(
         -one.contracts * one.multiplier / multiplier
         for one in legs
@@ -67,5 +78,5 @@ def margin_scan(
         losses=tuple(losses),
         scan_risk=max(0.0, *losses),
         short_minimum=short * SHORT_MINIMUM * future_margin,
-        option_value=value_of(legs, price, rate),
+        option_value=worth,
     )

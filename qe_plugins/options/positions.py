@@ -1,4 +1,4 @@
-"""Positions in one underlying as risk sees them: legs with their volatility, and their values."""
+"""Positions in one underlying as risk sees them: legs with their volatility, and profits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from qe_plugins.errors import DataError
-from qe_plugins.options.kernel.revaluation import leg_value, revalue
+from qe_plugins.options.kernel.revaluation import revalue
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,18 +34,6 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
                 "an option needs a strike and a volatility; without a surface its risk is unknown.",
                 where="options",
             )
-
-
-def value_of(legs: Sequence[Leg], price: float, rate: float) -> float:
-    """Return what the options among legs are worth in USD, negative for a net short position."""
-    found: float = sum(
-        one.contracts
-        * one.multiplier
-        * leg_value(price, one.strike, one.years, rate, one.volatility, one.sign, one.american)
-        for one in legs
-        if one.sign
-    )
-    return found
 
 
 def profits(

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from qe_plugins.errors import DataError
 from qe_plugins.options.margin import COVERED, EXTREME, margin_scan
-from qe_plugins.options.positions import Leg, profits, value_of
+from qe_plugins.options.positions import Leg, profits
 from qe_plugins.options.scenarios import scenario_grid
 
 PRICE, RATE, MARGIN, MULTIPLIER = 5_000.0, 0.045, 15_000.0, 50.0
@@ -78,7 +78,7 @@ def test_a_future_is_asked_for_its_own_margin():
 @given(width=st.floats(5, 200))
 def test_a_condor_loses_no_more_than_its_width_less_its_credit(width):
     legs = condor(width)
-    credit = -value_of(legs, PRICE, RATE)
+    credit = -margin_scan(legs, PRICE, RATE, MARGIN, MULTIPLIER).option_value
     expired = [replace(one, years=1e-9) for one in legs]
     at_expiry = profits(expired, PRICE, RATE, moves=(0.0, -0.3, -0.15, 0.15, 0.3), changes=(0.0,))
     grid = scenario_grid(legs, PRICE, RATE)

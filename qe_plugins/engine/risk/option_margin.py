@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
-from math import isfinite
+from math import exp, isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import InstrumentId
@@ -41,6 +41,9 @@ class OptionMargins:
     def __init__(self, cache: Any, options: Iterable[ListedOption] = ()) -> None:
         self._cache = cache
         self._options = {InstrumentId.from_str(one.id): one for one in options}
+        ids = {one.underlying: one.underlying_id for one in self._options.values()}
+        futures = {name: InstrumentId.from_str(text) for name, text in ids.items()}
+        self._futures = {name: futures[one.underlying] for name, one in self._options.items()}
         self.active = bool(self._options)
         self._volatilities: dict[Any, float] = {}
         self._rates: dict[int, float] = {}
@@ -53,8 +56,8 @@ class OptionMargins:
         """Return what is held with options by underlying future, and all the other positions."""
         groups: dict[Any, dict[Any, Decimal]] = defaultdict(dict)
         for contract, net in nets.items():
-            if net and (option := self._options.get(contract)) is not None:
-                groups[InstrumentId.from_str(option.underlying_id)][contract] = net
+            if net and contract in self._options:
+                groups[self._futures[contract]][contract] = net
         rest = {}
         for contract, net in nets.items():
             if contract in groups:
@@ -68,7 +71,7 @@ class OptionMargins:
         option = self._options.get(contract)
         if option is None:
             return ""
-        if last_price(self._cache, InstrumentId.from_str(option.underlying_id)) is None:
+        if last_price(self._cache, self._futures[contract]) is None:
             return f"{option.underlying} has no price yet, so the margin of {contract} is unknown"
         self._volatility(contract, ts)
         if contract not in self._volatilities:
@@ -160,12 +163,10 @@ class OptionMargins:
         return self._rates[day]
 
     def _implied(self, contract: Any, option: ListedOption, ts: int) -> float | None:
-        from math import exp, sqrt
-
         from qe_plugins.options.kernel.black76 import implied_one
 
         quote = self._cache.quote(contract)
-        price = last_price(self._cache, InstrumentId.from_str(option.underlying_id))
+        price = last_price(self._cache, self._futures[contract])
         if quote is None or price is None or option.expiry <= ts:
             return None
         if not (quote.bid_size.as_double() and quote.ask_size.as_double()):

@@ -38,3 +38,26 @@ def revalue(f, rate, k, t, sign, american, held, vol, moves, changes, days, out)
                     changed = vol[j, leg] * (1.0 + changes[n])
                     value = leg_value(price, k[leg], left, rate, changed, sign[leg], american[leg])
                     out[i, j, n] += held[leg] * (value - now)
+
+
+@compiled
+def scan_losses(f, rate, legs, scenarios, out):
+    """Write the loss of each scenario to `out`, and last what the options are worth now.
+
+    A row of `legs` is strike, years, sign, American (0 or 1), contracts times multiplier, and
+    volatility; one of `scenarios` a move of the price, a change of volatility, both relative, and
+    the share of the loss that counts.
+    """
+    last = scenarios.shape[0]
+    out[:] = 0.0
+    for leg in range(legs.shape[0]):
+        k, t, sign = legs[leg, 0], legs[leg, 1], legs[leg, 2]
+        early, held, vol = legs[leg, 3] > 0.0, legs[leg, 4], legs[leg, 5]
+        now = leg_value(f, k, t, rate, vol, sign, early)
+        if sign != 0.0:
+            out[last] += held * now
+        for i in range(last):
+            price, changed = f * (1.0 + scenarios[i, 0]), vol * (1.0 + scenarios[i, 1])
+            out[i] -= held * (leg_value(price, k, t, rate, changed, sign, early) - now)
+    for i in range(last):
+        out[i] *= scenarios[i, 2]
