@@ -120,6 +120,7 @@ def trade(
     more: str = "",
     flat_before: str = "0s",
     strategy: str = "tests.engine.option_runs:Steps",
+    risk: str = "100_000 USD",
 ) -> BacktestResult:
     """Run the steps of a strategy on the stored chain; by default expiry is held.
 
@@ -130,7 +131,7 @@ def trade(
         f"extends: {ROOT / 'configs/base/cme.yaml'}\n"
         "name: options\n"
         f"data: {{options: {options}}}\n"
-        "rung: {name: 1 ES, risk: 100_000 USD, max_contracts: 50}\n"
+        f"rung: {{name: 1 ES, risk: {risk}, max_contracts: 50}}\n"
         f"expiry: {{flat_before: {flat_before}}}\n"
         "strategies:\n"
         f"  steps: {{path: '{strategy}', config: {{steps: {list(steps)}}}}}\n"

@@ -107,7 +107,7 @@ class Liquidator:
         """Query the engine for the equity; act on a margin breach, else reset the bound."""
         nets = {contract: net for contract, net in self._margin.net_positions().items() if net}
         equity = self._margin.equity()
-        required = self._margin.maintenance(bar.ts_init)
+        required = self._margin.maintenance(bar.ts_init, nets)
         if nets and equity < required:
             reason = f"equity is {equity:,.2f}, the maintenance margin is {required:,}"
             self._on_breach(bar.ts_init, reason)

@@ -101,9 +101,8 @@ class MarginCalculator:
         """Return the largest maintenance margin of a contract in the whole run, in dollars."""
         return float(max(one.maintenance for one in self._terms_of(contract).margins))
 
-    def maintenance(self, ts: int) -> Decimal:
-        """Return the maintenance margin of all positions at `ts` (UTC ns), in dollars."""
-        nets = self.net_positions()
+    def maintenance(self, ts: int, nets: Mapping[Any, Decimal]) -> Decimal:
+        """Return the maintenance margin of net positions at `ts` (UTC ns), in dollars."""
         if self._options.concern(nets):
             return self._scanned(nets, ts, "maintenance")
         return sum((abs(n) * self.rates(one, ts).maintenance for one, n in nets.items()), ZERO)

@@ -44,6 +44,10 @@ class OptionMargins:
         ids = {one.underlying: one.underlying_id for one in self._options.values()}
         futures = {name: InstrumentId.from_str(text) for name, text in ids.items()}
         self._futures = {name: futures[one.underlying] for name, one in self._options.items()}
+        self._strikes = {name: float(one.strike) for name, one in self._options.items()}
+        self._multipliers = {
+            self._futures[name]: float(one.multiplier) for name, one in self._options.items()
+        }
         self.active = bool(self._options)
         self._volatilities: dict[Any, float] = {}
         self._rates: dict[int, float] = {}
@@ -71,9 +75,10 @@ class OptionMargins:
         option = self._options.get(contract)
         if option is None:
             return ""
-        if last_price(self._cache, self._futures[contract]) is None:
+        price = last_price(self._cache, self._futures[contract])
+        if price is None:
             return f"{option.underlying} has no price yet, so the margin of {contract} is unknown"
-        self._volatility(contract, ts)
+        self._volatility(contract, float(price), ts)
         if contract not in self._volatilities:
             return f"{contract} has had no bid and ask yet, so its margin is unknown"
         return ""
@@ -86,8 +91,7 @@ class OptionMargins:
         from qe_plugins.options.margin import margin_scan
         from qe_plugins.options.positions import Leg
 
-        instrument = self._cache.instrument(future)
-        multiplier = instrument.multiplier.as_double()
+        multiplier = self._multipliers[future]
         price = last_price(self._cache, future)
         if price is None:
             return sum((abs(net) * future_margin for net in nets.values()), ZERO)
@@ -100,11 +104,11 @@ class OptionMargins:
                 legs.append(
                     Leg(
                         sign=option.sign,
-                        strike=float(option.strike),
+                        strike=self._strikes[contract],
                         years=(option.expiry - ts) / YEAR,
-                        volatility=self._volatility(contract, ts),
+                        volatility=self._volatility(contract, float(price), ts),
                         contracts=float(net),
-                        multiplier=float(option.multiplier),
+                        multiplier=multiplier,
                         expiry=option.expiry,
                     )
                 )
@@ -146,9 +150,12 @@ class OptionMargins:
             if (other := self._options.get(contract)) is not None
         )
 
-    def _volatility(self, contract: Any, ts: int) -> float:
-        """Return the volatility of an option's middle price, else the last one known."""
-        found = self._implied(contract, self._options[contract], ts)
+    def _volatility(self, contract: Any, price: float, ts: int) -> float:
+        """Return the volatility of an option's middle price, else the last one known.
+
+        `price` is the last one of its future.
+        """
+        found = self._implied(contract, price, ts)
         if found is not None:
             self._volatilities[contract] = found
         if contract in self._volatilities:
@@ -162,12 +169,11 @@ class OptionMargins:
             self._rates[day] = short_rate(datetime.fromtimestamp(ts // 10**9, UTC).date()).rate
         return self._rates[day]
 
-    def _implied(self, contract: Any, option: ListedOption, ts: int) -> float | None:
+    def _implied(self, contract: Any, price: float, ts: int) -> float | None:
         from qe_plugins.options.kernel.black76 import implied_one
 
-        quote = self._cache.quote(contract)
-        price = last_price(self._cache, self._futures[contract])
-        if quote is None or price is None or option.expiry <= ts:
+        quote, option = self._cache.quote(contract), self._options[contract]
+        if quote is None or option.expiry <= ts:
             return None
         if not (quote.bid_size.as_double() and quote.ask_size.as_double()):
             return None
@@ -176,8 +182,8 @@ class OptionMargins:
         middle = (quote.bid_price.as_double() + quote.ask_price.as_double()) / 2
         volatility = implied_one(
             middle / exp(-rate * years),
-            float(price),
-            float(option.strike),
+            price,
+            self._strikes[contract],
             sqrt(years),
             float(option.sign),
         )
