@@ -66,7 +66,7 @@ class RungGuard:
         self._off = found.standing.rung == BACKTEST and not stays_down
         lowest = 0 if stays_down else 1
         self._place = max(found.place, lowest) if own or stays_down else 1
-        limits = self._ladder.rules.rungs[self._place].as_limits
+        limits = self._ladder.rules.futures_rung(self._place).as_limits
         self._found = RungInForce(limits, "the session begins")
         self.about: dict[str, Any] = {
             "strategy": self.name,
@@ -125,7 +125,7 @@ class RungGuard:
         if (self._off and off) or found.place >= self._place:
             return self._found
         self._place, self._off = found.place, False
-        return RungInForce(found.rung.as_limits, why)
+        return RungInForce(self._ladder.rules.futures_rung(found.place).as_limits, why)
 
     def recorded(self, run_id: str) -> Rung | None:
         """Return the last rung of a run that is taken up; None for a new one."""

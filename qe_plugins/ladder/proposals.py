@@ -53,8 +53,6 @@ def propose(journal: Journal, file: Path | str) -> Recorded:
     after = found.rung if standing.paused else found.above
     if after is None:
         raise LadderError(f"{name} is on the highest rung.", where=name)
-    if after.overlay:
-        raise LadderError(f"{after.name} is not traded by this program yet.", where=name)
     lacking = [] if standing.paused else missing(found.criteria)
     if lacking:
         raise LadderError(
@@ -108,8 +106,10 @@ def confirm(journal: Journal, proposal: str, *, equity: Decimal | None = None) -
         raise LadderError(
             f"a criterion has lapsed since: {'; '.join(lacking)}.", where=f"proposal {made.id}"
         )
-    rung = ladder.rules.rungs[ladder.rules.index(made.transition.after)]
-    _check_account(loaded, rung, equity)
+    place = ladder.rules.index(made.transition.after)
+    rung = ladder.rules.rungs[place]
+    for each in (ladder.rules.futures_rung(place), rung):
+        _check_account(loaded, each, equity)
     confirmed = transition(
         found, Event.CONFIRMED, rung.name, made.transition.because, person(), handled=True
     )

@@ -47,7 +47,7 @@ class LadderSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class LadderRung(LadderSection, frozen=True, kw_only=True):
     """A step: `risk` is R, the loss of one trade at its stop; `account` the least equity for it.
 
-    `overlay` marks a rung whose contracts are options, which this program does not trade yet.
+    `overlay` marks a rung that adds options to the futures of the rung below it.
     """
 
     name: str
@@ -56,11 +56,6 @@ class LadderRung(LadderSection, frozen=True, kw_only=True):
     risk: Money = Decimal(0)
     account: Money = Decimal(0)
     overlay: bool = False
-
-    @property
-    def trades(self) -> bool:
-        """Return whether an order may leave on this rung."""
-        return self.name != BACKTEST and not self.overlay
 
     @property
     def exposure(self) -> Decimal:
@@ -72,7 +67,7 @@ class LadderRung(LadderSection, frozen=True, kw_only=True):
     @property
     def as_limits(self) -> Rung:
         """Return it as the limits that the gate enforces; on `backtest` no risk may be added."""
-        if not self.trades:
+        if self.name == BACKTEST:
             return Rung(name=self.name, risk=Decimal(0), max_contracts=0)
         return Rung(
             name=self.name,
@@ -187,6 +182,8 @@ class LadderFile(LadderSection, frozen=True, kw_only=True):
         names = [one.name for one in self.rungs]
         if len(names) < 2 or names[0] != BACKTEST or len(set(names)) < len(names):
             raise ValueError("rungs must begin with backtest and have different names")
+        if self.rungs[0].overlay or self.rungs[1].overlay:
+            raise ValueError("rungs: an overlay needs a rung of futures below it")
         for below, rung in zip(self.rungs, self.rungs[1:], strict=False):
             if not rung.overlay and rung.root not in markets().roots:
                 raise ValueError(f"rungs: {rung.name} needs a known root, was {rung.root}")
@@ -207,6 +204,10 @@ class LadderFile(LadderSection, frozen=True, kw_only=True):
     def promotion(self, rung: int) -> Promotion | None:
         """Return what a promotion from a rung needs; None from the last one."""
         return self.promote.get(f"{FROM}{self.rungs[rung].name}")
+
+    def futures_rung(self, place: int) -> LadderRung:
+        """Return the rung whose limits bind futures on a rung: of an overlay the one below it."""
+        return next(one for one in self.rungs[place::-1] if not one.overlay)
 
     def index(self, name: str) -> int:
         """Return the place of a rung by its name, 0 for the lowest. Raises KeyError."""

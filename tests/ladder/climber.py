@@ -118,7 +118,7 @@ class Climber:
         """Write a closed session on its rung with trades of these outcomes in R; return its run."""
         found = self.now()
         place = max(found.place, 1)
-        limits = found.ladder.rules.rungs[place].as_limits
+        limits = found.ladder.rules.futures_rung(place).as_limits
         started = wall_clock.now()
         run_id = run_id_of(started, f"{NAME}-{mode}")
         about = {"strategy": NAME, "version": self.version}

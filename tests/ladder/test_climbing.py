@@ -270,7 +270,8 @@ def test_a_version_is_carried_only_on_a_clean_parity_check(climber: Climber) -> 
         carry(climber.journal, climber.file, "a renamed variable")
 
 
-def test_the_highest_rung_is_not_traded_yet(climber: Climber) -> None:
+def eased(climber: Climber) -> None:
+    """Have one winning session with a clean parity check be enough for each rung."""
     text = climber.ladder_file.read_text()
     for old in ("evidence: 10,", "evidence: 40,", "evidence: 100,"):
         text = text.replace(old, "evidence: 1,")
@@ -278,13 +279,40 @@ def test_the_highest_rung_is_not_traded_yet(climber: Climber) -> None:
     text = text.replace("sessions: 2,", "sessions: 1,").replace("sessions: 40,", "sessions: 1,")
     text = text.replace("2 sessions", "1 sessions").replace("40 sessions", "1 sessions")
     climber.ladder_file.write_text(text.replace("evidence: 3,", "evidence: 1,"))
+
+
+def up_to_five_es(climber: Climber) -> None:
+    eased(climber)
     climber.up()
     for rung in ("5 MES", "1 ES", "5 ES"):
         climber.session([2.0], parity="clean")
         assert climber.up() == rung
     climber.session([2.0], parity="clean")
-    with pytest.raises(LadderError, match="options is not traded by this program yet"):
+
+
+def test_options_are_added_to_5_es_only_after_a_backtest_of_them(climber: Climber) -> None:
+    up_to_five_es(climber)
+    with pytest.raises(LadderError, match="options_backtest: missing, needs passed"):
         propose(climber.journal, climber.file)
+
+
+def test_on_the_rung_of_options_futures_keep_their_limits_and_a_demotion_ends_it(
+    tmp_path: Path,
+) -> None:
+    climber = Climber(tmp_path, options_backtest="passed")
+    up_to_five_es(climber)
+    below = climber.now().rung.as_limits
+    made = propose(climber.journal, climber.file)
+    with pytest.raises(LadderError, match="5 ES asks for 250,000 USD"):
+        confirm(climber.journal, made.id, equity=Decimal(200_000))
+
+    assert confirm(climber.journal, made.id).transition.after == "options"
+    assert climber.ladder.rules.futures_rung(climber.now().place).as_limits == below
+
+    climber.session([-1.0], parity="red")
+    climber.settle()
+    assert climber.rung == "5 ES"
+    climber.journal.close()
 
 
 def test_a_configuration_without_a_ladder_says_how_to_name_one(climber: Climber) -> None:

@@ -135,9 +135,13 @@ def test_without_premium_or_near_an_event_nothing_is_sold(tmp_path, changed):
     assert (strategy.phase, len(outcome.fills)) == ("flat", 0)
 
 
-def test_a_rung_other_than_options_is_refused_before_anything_runs(tmp_path):
-    with pytest.raises(LadderError, match="on the rung 'options' alone; this run has rung 5 ES"):
-        harvest(tmp_path, path(*CALM), rung="5 ES")
+@pytest.mark.parametrize("rung", ["backtest", "1 MES", "5 MES", "1 ES", "5 ES"])
+def test_a_rung_other_than_options_is_refused_before_anything_runs(tmp_path, rung):
+    with pytest.raises(LadderError, match=f"'options' alone; this run has rung {rung}"):
+        harvest(tmp_path, path(*CALM), rung=rung)
+
+
+def test_the_rung_of_options_is_enough():
     VolHarvest.check_rung(VolHarvestConfig(root="ES"), Rung(name="options", risk=Decimal(2_500)))
 
 
