@@ -14,7 +14,7 @@ from tests.options.made_chain import made_options, store_made_chain
 LIMITS = (
     "plugins:\n  guardian_greeks: {delta: 0.3, gamma: 1, vega: 300, worst: 5_000, "
     "deviations: 0.5, short_contracts: 1}\n"
-    "risk: {veto_timeout: 60s}\n"
+    "risk: {veto_timeout: 60s}\n"  # a busy machine is no veto
 )
 NEAR, SHORT, LONG = "EW2F26 P6950", "EW2F26 P6800", "EW2F26 P6750"
 

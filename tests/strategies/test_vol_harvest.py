@@ -63,6 +63,7 @@ def harvest(tmp_path, moments, *expiries, rung="options", risk="2_500", **change
         f"  harvest: {{path: '{__name__}:Watched', config: {{{settings}}}}}\n"
         "plugins:\n"
         "  guardian_greeks: {deviations: 0.5}\n"
+        "risk: {veto_timeout: 60s}\n"  # a busy machine is no veto
     )
     outcome = run(load(file))
     return started.pop(), outcome
