@@ -115,9 +115,14 @@ def inputs(context: RoleContext) -> dict[str, Any]:
     return {
         "instruments": [context.mask.name(one) for one in context.market.instruments],
         "code": msgspec.to_builtins(code),
-        "loss_part": round(float(context.loss / context.limits.max_loss), 2),
+        "loss_part": _loss_part(context),
         "minutes_at_most": int(context.limits.validity // 60),
     }
+
+
+def _loss_part(context: RoleContext) -> float:
+    """Return the part of a person's limit that the session has lost."""
+    return round(float(context.loss / context.limits.max_loss), 2)
 
 
 def rule(given: dict[str, Any]) -> Steps:
@@ -130,13 +135,15 @@ def rule(given: dict[str, Any]) -> Steps:
     yield looks
     code = given["code"]
     part, known = code["part"] * max(1.0 - given["loss_part"], 0.0), code["volatility"]
+    reason = code["reason"] if known is None else f"{code['reason']}: volatility {known:g}"
+    reason += f"; loss {given['loss_part']:g} of its limit" if given["loss_part"] > 0 else ""
     return GuardAnswer(
         part=round(part, 3),
         long=not code["halt"],
         short=not code["halt"],
         halt=code["halt"],
         minutes=max(min(given["minutes_at_most"], 15), 1),
-        reason=code["reason"] if known is None else f"{code['reason']}: volatility {known:g}",
+        reason=reason,
     )
 
 
@@ -146,7 +153,7 @@ def outcome(context: RoleContext, session: SessionResult[GuardAnswer]) -> GuardO
     answer = session.answer
     if answer is None:
         return GuardOutcome(decided=context.as_of, posture=None, in_force=before, code=code)
-    figures = {"part": answer.part, "minutes": float(answer.minutes)}
+    figures = {"part": answer.part, "minutes": float(answer.minutes), "loss": _loss_part(context)}
     figures |= {} if code.volatility is None else {"volatility": code.volatility}
     figures |= figures_of(session.exchanges, "features")
     sentence = checked(answer.reason, figures)

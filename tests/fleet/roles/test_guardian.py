@@ -69,6 +69,13 @@ def test_a_loss_at_its_limit_halts_whatever_the_model_says(context):
     assert outcome(lost, session(WILLING)).posture.halt
 
 
+def test_a_posture_says_what_part_of_its_limit_is_lost(context):
+    found = run_role(Role.GUARDIAN, dataclasses.replace(context, loss=Decimal(100))).found
+
+    assert found.posture.reason.endswith("; loss 0.25 of its limit")
+    assert found.wrong_figures == ()
+
+
 @pytest.mark.parametrize("minutes", [40, 329, 330])
 def test_without_enough_bars_for_the_usual_volatility_nothing_is_opened(small, minutes):
     whole = market(minutes=2_500)
