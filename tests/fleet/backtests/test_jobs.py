@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -77,7 +78,7 @@ def test_a_session_that_ends_or_is_killed_leaves_no_process_and_no_answer(folder
     with BacktestJobs("s-1", PATIENCE, works.stuck) as jobs:
         jobs.start(asked(-1.0))
         ended = begun(folder)
-    assert gone(ended)
+    assert gone(folder, ended)
 
     code = (
         "from qe_plugins.fleet.backtests.jobs import BacktestJobs\n"
@@ -91,7 +92,7 @@ def test_a_session_that_ends_or_is_killed_leaves_no_process_and_no_answer(folder
     killed.send_signal(signal.SIGKILL)
     killed.wait()
 
-    assert gone(child)
+    assert gone(folder, child)
     assert not (folder / "ran.txt").exists()
     with BacktestJobs("s-1", PATIENCE, works.counted) as jobs:
         [found] = jobs.wait([jobs.start(asked(-1.0))])
@@ -102,20 +103,28 @@ def begun(folder: Path, but: int = 0) -> int:
     """Return the id of a child process that has begun a job."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        found = {int(one.stem) for one in folder.glob("*.pid")} - {but}
+        found = {int(one.stem) for one in folder.glob("*.lock") if is_held(one)} - {but}
         if found:
             return found.pop()
         time.sleep(0.05)
     raise AssertionError("no job has begun")
 
 
-def gone(process: int) -> bool:
-    """Return whether a process has ended, or ends within a minute."""
+def is_held(lock: Path) -> bool:
+    """Return whether a process that lives holds a lock."""
+    with lock.open(encoding="utf-8") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def gone(folder: Path, process: int) -> bool:
+    """Return whether a process has ended, or ends in time."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
+        if not is_held(folder / f"{process}.lock"):
             return True
         time.sleep(0.05)
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from pathlib import Path
@@ -34,10 +35,11 @@ def counted(job: MicroBacktest) -> BacktestFigures:
 
 
 def stuck(job: MicroBacktest) -> BacktestFigures:
-    """Note its process, and never end where the rule's level is below 0."""
-    Path(f"{os.getpid()}.pid").touch()
-    while job.rule.above < 0:
-        time.sleep(60)
+    """Hold the lock of a file of its process, and never end where the rule's level is below 0."""
+    with Path(f"{os.getpid()}.lock").open("w", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        while job.rule.above < 0:
+            time.sleep(60)
     return counted(job)
 
 
