@@ -226,7 +226,7 @@ def _limit(posture: Posture) -> str:
         return "no new risk"
     if posture.max_contracts is None:
         return "the rung's limits"
-    return f"at most {posture.max_contracts} contracts"
+    return f"at most {posture.max_contracts} contract{'s' if posture.max_contracts != 1 else ''}"
 
 
 def _qe(*words: str) -> tuple[int, str]:
