@@ -51,6 +51,11 @@ def play(
     return run(load(file), plugins=PluginManager([(type(one).__name__, one) for one in plugins]))
 
 
+def a_day_of(tape: Path) -> dict[str, str]:
+    """Return the data of the first session, in whose first hour the strategy is done."""
+    return {"catalog": str(tape), "end": "2024-02-06"}
+
+
 @pytest.fixture(scope="module")
 def watches() -> Watches:
     return Watches()
@@ -129,8 +134,8 @@ def test_one_margin_is_held_for_all_roots_together(tape: Path) -> None:
     """The margins of ES, MES, NQ, CL and GC leave nothing for ZN, on whichever venue it trades."""
     day = datetime(2024, 2, 5, tzinfo=UTC).date()
     tied = sum(margins(root, day).initial for root in ROOTS)
-    enough = play(tape, balance=f"{tied + 20_000} USD")
-    short = play(tape, balance=f"{tied - 500} USD")
+    enough = play(tape, balance=f"{tied + 20_000} USD", data=a_day_of(tape))
+    short = play(tape, balance=f"{tied - 500} USD", data=a_day_of(tape))
     assert "DENIED" not in set(enough.orders["status"])
     denied = short.orders.filter(pl.col("status") == "DENIED")
     assert denied["reason"].str.contains("would bring initial margin to").all()
@@ -138,5 +143,6 @@ def test_one_margin_is_held_for_all_roots_together(tape: Path) -> None:
 
 
 def test_an_account_may_be_named_after_none_of_the_venues(tape: Path) -> None:
-    named = play(tape, nautilus={"venue": {"name": "IB", "starting_balances": ["1_000_000 USD"]}})
+    venue = {"name": "IB", "starting_balances": ["1_000_000 USD"]}
+    named = play(tape, nautilus={"venue": venue}, data=a_day_of(tape))
     assert named.fills["quantity"].sum() == len(NAMES) * 10
