@@ -25,6 +25,13 @@ from tests.options.made_chain import made_options, made_quotes
 pytestmark = pytest.mark.benchmark
 
 FILE = ROOT / "configs/backtest/option_legs.yaml"
+ALONE = f"""\
+extends: {ROOT / "configs/base/cme.yaml"}
+name: alone
+data: {{synthetic: {{root: ES, sessions: 10, contracts: 1, seed: 7}}}}
+strategies: {{hold: {{instrument_id: ESH24.XCME}}}}
+rung: {{name: 1 ES, risk: 500 USD}}
+"""
 
 
 def test_an_implied_volatility_costs_a_twentieth_of_vollibs() -> None:
@@ -124,23 +131,42 @@ def test_a_scan_of_twenty_legs_costs_at_most_four_times_its_revaluations() -> No
     assert scan <= 1e-3 or scan <= 4 * values
 
 
-def test_a_quote_of_an_option_costs_at_most_fifteen_bars_of_its_future(tmp_path: Path) -> None:
+def test_a_quote_of_an_option_costs_at_most_eight_bars_of_its_future(tmp_path: Path) -> None:
     # with a position, whose margin is scanned at every bar
     def seconds(file: Path) -> tuple[float, int]:
         outcome = run(load(file))
         return outcome.seconds["run"], int(outcome.facts[0].body["records"])
 
     alone = tmp_path / "alone.yaml"
-    alone.write_text(
-        f"extends: {ROOT / 'configs/base/cme.yaml'}\n"
-        "name: alone\n"
-        "data: {synthetic: {root: ES, sessions: 10, contracts: 1, seed: 7}}\n"
-        "strategies: {hold: {instrument_id: ESH24.XCME}}\n"
-        "rung: {name: 1 ES, risk: 500 USD}\n"
-    )
+    alone.write_text(ALONE)
     futures, bars = min(seconds(alone) for _ in range(2))
     options, records = min(seconds(FILE) for _ in range(2))
     a_quote, a_bar = (options - futures) / (records - bars), futures / bars
 
     print(f"\n{a_quote * 1e6:.1f} us a quote, {a_bar * 1e6:.1f} us a bar: {a_quote / a_bar:.2f}")
-    assert a_quote <= 15 * a_bar
+    assert a_quote <= 8 * a_bar
+
+
+def test_a_chain_day_with_a_position_costs_at_most_twice_its_records_as_bars(
+    tmp_path: Path,
+) -> None:
+    day = (
+        "data.synthetic.sessions=2",
+        "data.options.expires_within=20d",
+        "data.options.generated.listed_before=14d",
+        "data.options.generated.every=1m",
+    )
+
+    def a_record(*overrides: str, file: Path = FILE) -> tuple[float, int]:
+        outcome = run(load(file, overrides))
+        records = int(outcome.facts[0].body["records"])
+        return outcome.seconds["run"] / records, records
+
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(ALONE)
+    a_bar, _ = min(a_record(file=alone) for _ in range(2))
+    a_quote, records = min(a_record(*day) for _ in range(2))
+
+    print(f"\n{records:,} records, {a_quote * 1e6:.1f} us each, {a_bar * 1e6:.1f} us a bar alone")
+    assert records >= 100_000
+    assert a_quote <= 2 * a_bar
