@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +30,7 @@ class Account:
     def largest_maintenance(self, contract: InstrumentId) -> float:
         return 20_000.0
 
-    def maintenance(self, ts: int) -> Decimal:
+    def maintenance(self, ts: int, nets: Mapping[InstrumentId, Decimal]) -> Decimal:
         return Decimal(20_000)
 
     def equity(self) -> Decimal:
