@@ -146,7 +146,8 @@ def test_a_day_of_es_with_models_of_all_roles_pays_once_and_keeps_to_its_limits(
 
     with Journal.open() as journal:
         day = DeskDayJournal(journal, run_id_of(NAME, DAY))
-        for fact in journal.facts(day.run_id, [FactKind.STEP]):
+        written = journal.facts(day.run_id, [FactKind.STEP])
+        for fact in written:
             day._read(fact)
         [run] = [name for name, one in journal.first_facts().items() if is_session(one)]
         facts = journal.facts(run)
@@ -186,6 +187,7 @@ def test_a_day_of_es_with_models_of_all_roles_pays_once_and_keeps_to_its_limits(
     reports = of(StepKind.REPORT, steps)
     assert [one.step.due for one in reports] == [*plan.reports, plan.nightly]
     assert states(reports) == states(of(StepKind.PARITY, steps)) == {StepState.DONE}
+    assert [one.body["clean"] for one in written if "clean" in one.body] == [True]
     page = (state_dir.state_dir() / "reports" / f"{DAY}.html").read_text(encoding="utf-8")
     assert f"and {day.spent():,.2f} USD of models" in page
     assert day.spent() + arbiters() == usd

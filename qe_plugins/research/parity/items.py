@@ -90,7 +90,7 @@ class Reader:
             FactKind.FILL: self._fill,
             FactKind.TRADE: self._trade,
         }
-        every = list(facts)
+        every = _as_submitted(facts)
         for fact in sorted(every, key=lambda one: one.kind is FactKind.VETO):  # orders come first
             if (take := known.get(fact.kind)) is not None:
                 take(fact)
@@ -286,6 +286,26 @@ class Reader:
 
     def _name(self, strategy_id: str) -> str:
         return self._strategies.get(strategy_id, strategy_id)
+
+
+def _as_submitted(facts: Iterable[Fact]) -> list[Fact]:
+    """Return facts with the orders of a moment as they were submitted.
+
+    A backtest records a denied order before one that filled: an exit and an entry of one side in
+    the same bar, which are alike, would be numbered the other way round.
+    """
+    every = list(facts)
+    places = [at for at, fact in enumerate(every) if fact.kind is FactKind.ORDER]
+    orders = sorted((every[at] for at in places), key=lambda one: (one.ts_event, _number(one)))
+    for at, fact in zip(places, orders, strict=True):
+        every[at] = fact
+    return every
+
+
+def _number(order: Fact) -> int:
+    """Return the number that a strategy's order has in its id, 0 without one."""
+    last = order_of(order)[0].rpartition("-")[2]
+    return int(last) if last.isdecimal() else 0
 
 
 OF_STRATEGIES = (FactKind.ORDER, FactKind.FILL, FactKind.WARM_UP)
