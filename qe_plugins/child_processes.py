@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from functools import cache
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
+from pathlib import Path
 
 
 def end_with_parent() -> None:
@@ -25,15 +27,18 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="qe-parent", daemon=True).start()
 
 
-def limit_memory(most: int) -> None:
-    """Let this process have at most so many bytes of its own; a MemoryError is raised above it.
+@cache
+def limit_memory(more: int) -> None:
+    """Let this process have so many bytes more than it has now; a MemoryError is raised above them.
 
-    The limit is Linux' own: elsewhere it is not enforced.
+    The limit is set once, and is Linux' own: elsewhere there is none.
     """
-    if sys.platform == "win32":
+    if sys.platform != "linux":
         return
     import resource
 
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+    most = pages * resource.getpagesize() + more
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     below = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (below, hard))

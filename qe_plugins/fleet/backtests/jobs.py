@@ -26,7 +26,7 @@ AT_ONCE = 2
 """Child processes of one session at most."""
 
 MEMORY = 1 << 30
-"""Bytes that a child process may have of its own."""
+"""Bytes that a child process may have for its jobs, beside what it has once it has started."""
 
 
 class JobOutcome(msgspec.Struct, frozen=True, kw_only=True):
