@@ -121,9 +121,7 @@ def open_futures(chains: OptionChains, where: Where) -> Catalog:
     Raises DataError where none are stored.
     """
     place = where("options")
-    days = store.stored_days(chains.root)
-    if not days:
-        store.load(chains.root, date.min)  # raises, with the command that imports
+    days = _stored(chains.root, where)
     return cached(
         CACHE,
         _key("futures", OptionChains(root=chains.root), days),
@@ -133,9 +131,7 @@ def open_futures(chains: OptionChains, where: Where) -> Catalog:
 
 
 def _days(root: str, start: int, end: int, where: Where) -> list[date]:
-    stored = store.stored_days(root)
-    if not stored:
-        store.load(root, date.min)  # raises, with the command that imports
+    stored = _stored(root, where)
     first, last = store.utc_day(start), store.utc_day(end - 1)
     days = [one for one in stored if first <= one <= last]
     if not days:
@@ -145,6 +141,17 @@ def _days(root: str, start: int, end: int, where: Where) -> list[date]:
             hint=f"The store has {stored[0]} to {stored[-1]}.",
         )
     return days
+
+
+def _stored(root: str, where: Where) -> list[date]:
+    """Return the days of a root's chains in the store. Raises DataError where there is none."""
+    if days := store.stored_days(root):
+        return days
+    raise DataError(
+        f"no option chain of {root} is stored.",
+        where=where("options"),
+        hint=store.import_hint(root),
+    )
 
 
 def _key(kind: str, chains: OptionChains, days: Sequence[date], *more: str) -> str:

@@ -83,6 +83,11 @@ def fingerprint(root: str, days: Sequence[date]) -> str:
     return ";".join(f"{name},{stat.st_size},{stat.st_mtime_ns}" for name, stat in stats)
 
 
+def import_hint(root: str) -> str:
+    """Return how chains of a root get into the store."""
+    return f"Import files with 'qe options import FOLDER --root {root}'."
+
+
 def load(root: str, day: date) -> ChainData:
     """Return the chains of one UTC day, of contracts that were known by then.
 
@@ -91,11 +96,11 @@ def load(root: str, day: date) -> ChainData:
     folder, days = _folder(root), stored_days(root)
     stored = _contracts(folder)
     if stored is None or day not in days:
-        have = f"The store has {', '.join(map(str, days[-6:]))}." if days else "It has none."
+        have = f"The store has {', '.join(map(str, days[-6:]))}." if days else "The store has none of it."
         raise DataError(
             f"no option chain of {root} on {day}.",
             where="options",
-            hint=f"{have} Import files with 'qe options import FOLDER --root {root}'.",
+            hint=f"{have} {import_hint(root)}",
         )
     listed = {s: one for s, one in stored.contracts.items() if stored.known.get(s, day) <= day}
     return ChainData(

@@ -200,7 +200,7 @@ def test_a_stop_in_an_option_ends_the_run(tmp_path):
     [
         ("{root: ES, products: [EW3]}", "passes the filters"),
         ("{root: ES, symbols: [EW2F26 C7001]}", "no option 'EW2F26 C7001' is stored"),
-        ("{root: MES}", "no option chain of MES"),
+        ("{root: MES}", "no option chain of MES is stored"),
     ],
 )
 def test_filters_that_leave_no_option_are_refused(tmp_path, options, why):
