@@ -96,7 +96,7 @@ def load(root: str, day: date) -> ChainData:
     folder, days = _folder(root), stored_days(root)
     stored = _contracts(folder)
     if stored is None or day not in days:
-        have = f"The store has {', '.join(map(str, days[-6:]))}." if days else "The store has none of it."
+        have = f"The store has {', '.join(map(str, days[-6:])) or 'none of it'}."
         raise DataError(
             f"no option chain of {root} on {day}.",
             where="options",
