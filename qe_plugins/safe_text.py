@@ -24,13 +24,12 @@ JSON_OTHERWISE = re.compile(SHOWN_OTHERWISE.pattern.replace("\x00-\x1f", ""))
 """The characters of SHOWN_OTHERWISE that JSON itself does not escape."""
 
 COMMAND = re.compile(
-    r"(?<!uv run )(?<![\w./-])(qe (?:backtest|sweep|check|show|schema|data|fleet|runs|report"
-    r"|compare|journal|plugins|hooks|new|lookahead|halt|resume|status|paper|live"
-    r"|parity|observatory) "
-    r"|qe (?:runs|hooks|plugins|schema|status)\b"
-    r"|pytest tests)"
+    r"(?<!uv run )(?<![\w./-])(qe (?:ablate|backtest|check|compare|completion|data|desk|doctor"
+    r"|factors|features|flatten|fleet|halt|hooks|init|journal|ladder|live|lookahead|mcp|new"
+    r"|observatory|options|paper|parity|plugins|rehearse|report|resume|runs|schema|show|status"
+    r"|sweep|walkforward|watch|worker)\b|pytest tests)"
 )
-"""A command of this program, or of its tests, in a hint."""
+"""A command in a hint, of this program (all of them, which a test compares) or of its tests."""
 
 DEEPEST = 100
 """Maximum depth of nested facts."""

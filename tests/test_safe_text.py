@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qe_plugins import safe_text
+from qe_plugins.cli import COMMANDS
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,15 @@ def test_json_stays_the_same_json(text: str) -> None:
     safe = safe_text.json_shown(document)
     assert json.loads(safe) == {"a": text}
     assert not safe_text.SHOWN_OTHERWISE.search(safe)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_in_a_hint_is_written_as_it_is_typed_in_a_clone(command: str) -> None:
+    hint = f"See `qe {command}`, or uv run qe {command} --help."
+
+    assert safe_text.with_uv(hint) == f"See `uv run qe {command}`, or uv run qe {command} --help."
+
+
+@pytest.mark.parametrize("text", ["Run qe inside the project.", "bin/qe data get", "qe datasets"])
+def test_what_is_no_command_stays_as_it_is(text: str) -> None:
+    assert safe_text.with_uv(text) == text
