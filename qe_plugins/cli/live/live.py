@@ -121,16 +121,23 @@ def trade(
         with run_folder.draft(finished.result, prepared.loaded.resolved, out) as publish:
             run_dir = publish(finished.close_run())
     print_run(run_dir, as_json=as_json)
-    if finished.again:
-        begin_again(finished.again)
+    if finished.again and not any(one.stopped for one in stops):
+        begin_again(finished.again, waits=not sandbox)
 
 
-def begin_again(why: str) -> NoReturn:
-    """Replace this process by the same command: a process has one node, of one contract."""
+def begin_again(why: str, *, waits: bool) -> NoReturn:
+    """Replace this process by the same command: a process has one node, of one contract.
+
+    Where it `waits`, a gateway that is away at that moment is waited for: the session may hold a
+    position, and nothing starts it once more.
+    """
     echo(f"The session begins again: {why}.", err=True)
+    words = sys.argv[1:]
+    if waits and "--wait" not in words:
+        words.append("--wait")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "qe_plugins.cli", *sys.argv[1:]])
+    os.execv(sys.executable, [sys.executable, "-m", "qe_plugins.cli", *words])
 
 
 class Stopper:
