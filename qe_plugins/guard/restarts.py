@@ -60,8 +60,9 @@ class NodeRestarts:
 
     @property
     def exhausted(self) -> bool:
-        """Return whether no further start is allowed within this hour."""
-        return bool(self._settings.command) and len(self.recent) >= self._settings.most_an_hour
+        """Return whether no further start is allowed within this hour, and none is under way."""
+        is_most = len(self.recent) >= self._settings.most_an_hour
+        return bool(self._settings.command) and is_most and self._child is None
 
     def _kill(self, one: SeenSession) -> str | None:
         """Kill a node that hangs; its stops stay at the broker."""
