@@ -192,11 +192,10 @@ def position_after(
     change = int(order.increase_by if order.increase_by is not None else order.quantity)
     symbol = order.instrument_id.rpartition(".")[0]
     held[symbol] += change if order.side == "BUY" else -change
-    futures = {one.underlying for one in known.by_symbol.values()}
     return {
         name: count
         for name, count in held.items()
-        if count and (name in known.by_symbol or name in futures)
+        if count and (name in known.by_symbol or root_of_name(name) == root)
     }
 
 
@@ -231,12 +230,12 @@ def leg_of(row: Mapping[str, Any], option: ListedOption, contracts: int) -> Leg:
 
 
 def price_of(future: str, known: CachedOptions, ts: int) -> float:
-    """Return the price of a future of which no option is held.
+    """Return the price of a future of which no option is held, or even known.
 
     Raises DataError where it has none, or one older than those of options may be.
     """
-    name = next(one.underlying_id for one in known.by_symbol.values() if one.underlying == future)
-    found = known.future_price(name)
+    venue = next(iter(known.by_symbol.values())).underlying_id.rpartition(".")[2]
+    found = known.future_price(f"{future}.{venue}")
     if found is None or ts - found[0] > QuoteRules().stale_minutes * 60 * SECOND:
         raise DataError("no price of this moment.", where=future)
     return found[1]

@@ -166,10 +166,9 @@ def test_without_a_surface_there_is_no_new_risk(tmp_path):
 
 
 def test_a_future_of_a_month_without_an_option_counts_in_the_worst_scenario(tmp_path):
-    near, far = made_options("EW2H26", date(2026, 3, 13)), made_options("EW4H26", date(2026, 3, 27))
     start = datetime(2026, 3, 9, 15)
     moments = [(start + i * timedelta(minutes=3), 7_000.0, 0.18) for i in range(5)]
-    store_made_chain(moments, near, far)
+    store_made_chain(moments, made_options("EW2H26", date(2026, 3, 13)), futures=["ESM26"])
     limits = LIMITS.replace("delta: 0.3", "delta: 3")
     steps = [{"at": 4, "option": "EW2H26 P6800", "size": 1}, {"option": "ESM26", "size": 1}]
     (future, *_), (_, status, reason) = reasons(trade(tmp_path, *steps, more=limits))

@@ -67,15 +67,17 @@ def made_quotes(
     return pl.concat(frames)
 
 
-def store_made_chain(path: Sequence[Moment], *expiries: dict[str, ListedOption]) -> None:
+def store_made_chain(
+    path: Sequence[Moment], *expiries: dict[str, ListedOption], futures: Sequence[str] = ()
+) -> None:
     """Write the chain of a path, and the bars of its futures, into the store of chains.
 
     `expiries` have the options of each expiry, those on ESH26 by default. A future has bars until
-    the last of them.
+    the last of them; `futures` are further ones, without an option.
     """
     expiries = expiries or (made_options(),)
     options = {name: one for each in expiries for name, one in each.items()}
-    ends: dict[str, int] = {}
+    ends = {name: int(path[-1][0].replace(tzinfo=UTC).timestamp()) * 10**9 for name in futures}
     for one in options.values():
         ends[one.underlying] = max(one.expiry, ends.get(one.underlying, 0))
     rows = [
