@@ -36,7 +36,7 @@ LONGEST = 2_400.0
 STALE = timedelta(minutes=10)
 """The age of a session's last bar above which a posture by rules allows no new risk."""
 
-CLEAN, RED = 0, 1
+CLEAN, RED, TOO_LATE = 0, 1, -1
 
 ONE_LINE = "1000"
 """Columns of the terminal that a command of a step sees."""
@@ -230,7 +230,7 @@ def _limit(posture: Posture) -> str:
 
 
 def _qe(*words: str) -> tuple[int, str]:
-    """Return the exit code of a command and its last line."""
+    """Return the exit code of a command and its last line; TOO_LATE and why where it took long."""
     try:
         done = subprocess.run(
             [*QE, *words],
@@ -242,7 +242,7 @@ def _qe(*words: str) -> tuple[int, str]:
             env=os.environ | {"COLUMNS": ONE_LINE},  # its last line is one, not wrapped
             check=False,
         )
-    except subprocess.TimeoutExpired as error:
-        raise FleetError(f"took longer than {LONGEST:.0f} s.", where=" ".join(words)) from error
+    except subprocess.TimeoutExpired:
+        return TOO_LATE, f"it took longer than {LONGEST:.0f} s"
     said = done.stdout.strip().splitlines()
     return done.returncode, said[-1].strip() if said else "it printed nothing"

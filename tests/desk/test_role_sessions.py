@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -298,8 +299,18 @@ def test_a_report_is_written_where_synthesis_fails_or_may_not_be_paid_for(desk, 
     assert 'href="synthesis/' not in write(day_report(NOW.date(), NOW, None)).read_text("utf-8")
 
 
-def test_what_the_page_of_a_failed_report_has_cost_counts_once(desk, monkeypatch):
-    monkeypatch.setattr(actions, "_qe", lambda *words: (1, "no space on the disk"))
+@pytest.mark.parametrize(
+    ("longest", "program", "why"),
+    [
+        (60.0, "print('no space on the disk'); raise SystemExit(1)", "no space on the disk"),
+        (0.01, "import time; time.sleep(60)", "it took longer than 0 s"),
+    ],
+)
+def test_what_the_page_of_a_failed_report_has_cost_counts_once(
+    desk, monkeypatch, longest, program, why
+):
+    monkeypatch.setattr(actions, "QE", [sys.executable, "-c", program])
+    monkeypatch.setattr(actions, "LONGEST", longest)
     monkeypatch.setattr(role_sessions, "cost_of", lambda session: Decimal("0.03"))
     step = DeskStep(kind=StepKind.REPORT, key="x", due=NOW)
 
@@ -308,7 +319,7 @@ def test_what_the_page_of_a_failed_report_has_cost_counts_once(desk, monkeypatch
         for one in (1, 2, 3)
     ]
 
-    assert all(one.failed and "no space" in one.text for one in tried)
+    assert all(one.failed and one.text == f"report: {why}" for one in tried)
     assert [one.usd for one in tried] == [0, 0, Decimal("0.03")]
 
 
