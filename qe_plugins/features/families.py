@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 
 from qe_plugins.errors import PluginError
 from qe_plugins.features.catalogue import FAMILIES
@@ -63,8 +64,8 @@ def registered_families() -> dict[str, Family]:
 def family_hash(family: Family) -> str:
     """Return 16 hex digits of the SHA-256 of a family's lookback and of the files of its function.
 
-    A function made with `functools.partial` counts with its arguments. What these files import does
-    not count.
+    A function made with `functools.partial` counts with its arguments, an object that is called
+    with its attributes. What these files import does not count.
     """
     digest = hashlib.sha256(str(family.lookback).encode())
     for part in _parts(family.function):
@@ -73,11 +74,16 @@ def family_hash(family: Family) -> str:
 
 
 def _parts(function: object) -> Iterator[object]:
-    if not isinstance(function, partial):
+    called = inspect.getattr_static(type(function), "__call__", None)
+    if isinstance(function, partial):
+        for part in (function.func, *function.args, *function.keywords.values()):
+            yield from _parts(part)
+    elif isinstance(called, FunctionType):  # of a class that is written in Python
+        yield called
+        for part in getattr(function, "__dict__", {}).values():
+            yield from _parts(part)
+    else:
         yield function
-        return
-    for part in (function.func, *function.args, *function.keywords.values()):
-        yield from _parts(part)
 
 
 def _content(part: object) -> bytes:

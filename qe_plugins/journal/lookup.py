@@ -57,7 +57,7 @@ def resolve_prefix(text: str, ids: Sequence[str], *, what: str) -> str:
     """
     if text in ids:
         return text
-    found = [known for known in ids if known.startswith(text)]
+    found = [known for known in ids if known.startswith(text)] if text else []
     return _only(text, found, ids, what, None, JournalError)
 
 

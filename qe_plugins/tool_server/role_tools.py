@@ -50,7 +50,7 @@ def look(tool: Tool, given: Any, _: ToolScope) -> Any:
 @cache
 def _jobs() -> BacktestJobs:
     """Return the backtests of this server: their processes end with it."""
-    return BacktestJobs("mcp", LONGEST_BACKTEST)
+    return BacktestJobs(None, LONGEST_BACKTEST)
 
 
 def served(tool: Tool) -> ServedTool:

@@ -12,7 +12,7 @@ import pytest
 
 from qe_plugins.cli import cli
 from qe_plugins.errors import JournalError, ReportError
-from qe_plugins.journal.lookup import resolve_run
+from qe_plugins.journal.lookup import resolve_prefix, resolve_run
 from qe_plugins.journal.store import Journal
 from tests.command import ROOT
 
@@ -52,6 +52,11 @@ def test_a_run_has_a_place_an_id_a_prefix_and_a_name(text: str, run: str) -> Non
 def test_what_names_no_run_or_several_is_one_error(text: str, says: str) -> None:
     with pytest.raises(JournalError, match=says):
         resolved(text)
+
+
+def test_no_text_names_nothing_even_where_there_is_only_one() -> None:
+    with pytest.raises(JournalError, match="no strategy ''"):
+        resolve_prefix("", ["mes-trend"], what="strategy")
 
 
 def test_without_a_run_the_error_says_how_to_make_one() -> None:

@@ -15,6 +15,8 @@ from click.testing import CliRunner
 
 from qe_plugins.cli import cli
 from qe_plugins.report.figures import formatting
+from qe_plugins.research import sweep_store
+from qe_plugins.research.grid import Axis
 from tests.observatory.conftest import Client, serving
 
 QUICKSTART = "configs/backtest/quickstart.yaml"
@@ -149,3 +151,18 @@ def test_a_page_is_small(client: Client, path: str) -> None:
 
     assert len(page.encode()) <= 150_000
     assert page.count("<") - page.count("</") <= 1_500
+
+
+def test_a_sweep_without_a_page_says_so_instead_of_an_empty_frame(
+    printed: Printed, client: Client
+) -> None:
+    sweep = "20260102-090000-000000-sweep-es"
+    spec = sweep_store.SweepSpec(
+        sweep=sweep, name="es", config="run.yaml", overrides=(), axes=(Axis("a.x", (1, 2)),)
+    )
+    sweep_store.write_spec(printed.home / "sweeps" / sweep, spec)
+
+    answer = client.get(f"/sweep/{sweep}")
+
+    assert "has no page: it is running" in answer.text
+    assert "<iframe" not in answer.text

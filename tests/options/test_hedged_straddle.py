@@ -55,6 +55,14 @@ def test_the_command_prints_what_the_page_states_of_a_market_that_moves_more():
     assert set(shown) <= set(page)
 
 
+def test_a_price_that_is_no_number_is_refused():
+    words = ["straddle", "--implied", "0.16", "--realised", "0.25", "--price", "nan"]
+    done = CliRunner().invoke(command, words)
+
+    assert done.exit_code == 2
+    assert "must be a price, was nan" in done.output
+
+
 STEP = timedelta(minutes=30)
 OPENS, EXPIRES = datetime(2026, 1, 8, 15, tzinfo=UTC), datetime(2026, 1, 9, 21, tzinfo=UTC)
 CALL, PUT = "EW2F26 C5000", "EW2F26 P5000"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 from qe_plugins.cli.output import echo, json_option, print_json, print_rows
@@ -55,6 +57,8 @@ def straddle(
     from qe_plugins.market.specs import market
     from qe_plugins.options.hedged_straddle import straddle_risk
 
+    if not math.isfinite(price):
+        raise click.BadParameter(f"must be a price, was {price}.", param_hint="--price")
     for name, value in (("--implied", implied), ("--realised", realised)):
         if not 0.01 <= value <= 2:
             raise click.BadParameter(f"must be from 0.01 to 2, was {value:g}.", param_hint=name)

@@ -65,8 +65,8 @@ def _swept(
     from qe_plugins.report.sweep_job import measure_sessions
     from qe_plugins.research import sweep_runner, sweep_store
 
-    name = load(file, overrides).config.name
-    sweep_id = run_id_of(datetime.now(UTC), f"ablate {what} {name}")
+    name = f"ablate {what} {load(file, overrides).config.name}"  # no sweep of that configuration
+    sweep_id = run_id_of(datetime.now(UTC), name)
     spec = sweep_store.SweepSpec(
         sweep=sweep_id, name=name, config=str(file), overrides=overrides, axes=axes
     )

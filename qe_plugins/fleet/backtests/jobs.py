@@ -42,7 +42,7 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: JobOutcome
     code: str
-    owner: str
+    owner: str | None
 
 
 def computed(asked: MicroBacktest) -> BacktestFigures | str:
@@ -57,11 +57,12 @@ def computed(asked: MicroBacktest) -> BacktestFigures | str:
 class BacktestJobs:
     """The jobs of one owner, such as a session; a context: at its end what still runs is killed.
 
-    A job ends within `seconds` of its request, or is killed and has failed. `work` is what a child
-    process computes.
+    A job ends within `seconds` of its request, or is killed and has failed. An owner's failures are
+    kept, so that a session that is run again repeats its turns; without an owner a job that failed
+    is begun again when it is asked for again. `work` is what a child process computes.
     """
 
-    def __init__(self, owner: str, seconds: float, work: Work = computed) -> None:
+    def __init__(self, owner: str | None, seconds: float, work: Work = computed) -> None:
         self._owner, self._seconds, self._work = owner, seconds, work
         self._folder = state_dir.state_dir() / "fleet" / "backtests"
         self._lock, self._places = threading.Lock(), threading.Semaphore(AT_ONCE)
@@ -81,7 +82,7 @@ class BacktestJobs:
         """Begin a job, unless it has begun, and return its id at once."""
         job = asked.id
         with self._lock:
-            if job in self._ended:
+            if job in self._ended and not self._is_to_try_again(job):
                 return job
             self._ended[job] = threading.Event()
         until = time.monotonic() + self._seconds
@@ -126,6 +127,10 @@ class BacktestJobs:
         self._outcomes[job] = outcome
         self._ended[job].set()
 
+    def _is_to_try_again(self, job: str) -> bool:
+        failed = self._ended[job].is_set() and self._outcomes[job].figures is None
+        return failed and self._owner is None
+
     def _computed(self, job: str, asked: MicroBacktest, until: float) -> JobOutcome:
         worker = self._worker()
         if worker is None:
@@ -168,6 +173,8 @@ class BacktestJobs:
         return JobOutcome(job=job, figures=answer)
 
     def _keep(self, outcome: JobOutcome) -> None:
+        if outcome.figures is None and self._owner is None:
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
         kept = JobFile(outcome=outcome, code=code_hash(), owner=self._owner)
         write_atomically(self._file(outcome.job), msgspec.json.encode(kept), durable=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import FileResponse, Response
@@ -29,20 +30,12 @@ def page(sources: Sources) -> Page:
         return Shown(template="sweeps.html", values=values)
 
     def framed(asked: Asked) -> Shown:
-        place = sweep_store.find(asked.path["sweep"])
-        values = {"spec": sweep_store.read_spec(place)}
+        values = {"spec": sweep_store.read_spec(_with_page(asked.path["sweep"]))}
         return Shown(template="framed_sweep.html", values=values, framing=True)
 
     def own_page(asked: Asked) -> Response:
-        place = sweep_store.find(asked.path["sweep"])
-        if not (place / sweep_store.PAGE).is_file():
-            raise ReportError(
-                "has no page yet: it is running, or was stopped.",
-                where=place.name,
-                hint=f"Continue it with `qe sweep FILE --resume {place.name}`.",
-            )
         return FileResponse(
-            place / sweep_store.PAGE,
+            _with_page(asked.path["sweep"]) / sweep_store.PAGE,
             media_type="text/html",
             headers={"Content-Security-Policy": FRAMED, "X-Frame-Options": "SAMEORIGIN"},
         )
@@ -56,6 +49,18 @@ def page(sources: Sources) -> Page:
             "/sweep/{sweep}/sweep.html": own_page,
         },
     )
+
+
+def _with_page(text: str) -> Path:
+    """Return the folder of a sweep. Raises ReportError where its page is not written."""
+    place = sweep_store.find(text)
+    if not (place / sweep_store.PAGE).is_file():
+        raise ReportError(
+            "has no page: it is running, was stopped, or is a part of an ablation.",
+            where=place.name,
+            hint=f"Continue one that was stopped with `qe sweep FILE --resume {place.name}`.",
+        )
+    return place
 
 
 def _row(spec: sweep_store.SweepSpec) -> dict[str, Any]:

@@ -62,6 +62,15 @@ def test_a_job_that_does_not_end_is_killed_and_failed_for_its_own_session_alone(
     assert other.figures is not None
 
 
+def test_without_an_owner_a_job_that_failed_is_tried_again(folder):
+    with BacktestJobs(None, PATIENCE, works.second) as jobs:
+        [failed] = jobs.wait([jobs.start(asked(0.5))])
+        [again] = jobs.wait([jobs.start(asked(0.5))])
+
+    assert failed.why == "not yet"
+    assert again.figures is not None
+
+
 def test_a_job_without_memory_fails_alone(folder):
     with BacktestJobs("s-1", PATIENCE, works.greedy) as jobs:
         [found] = jobs.wait([jobs.start(asked(0.5))])

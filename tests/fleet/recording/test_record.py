@@ -326,6 +326,8 @@ def test_an_ablation_runs_every_arm_as_a_trial_and_says_one_sentence(es_2013):
         *("one", "5"),
     ]
     assert document["sentence"].startswith("cannot say: ")
+    arms = json.loads((Path(document["folder"]) / "sweep.json").read_text())
+    assert arms["name"].startswith("ablate arms "), "no sweep of the configuration's name"
     sessions = {row["arm"]: row["to_rotated"]["sessions"] for row in document["rows"]}
     page = Path(document["page"]).read_text()
     assert page.count("<circle") == sum(count > 1 for count in sessions.values()) > 0

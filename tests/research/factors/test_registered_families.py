@@ -155,6 +155,22 @@ def test_the_hash_of_a_family_is_that_of_its_code_and_arguments():
     assert family_hash(family(lookback=8)) != family_hash(family(lookback=7))
 
 
+class Scaled:
+    """A family's function that is an object with settings."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def __call__(self, bars: Bars) -> np.ndarray:
+        return bars.close * self.scale
+
+
+def test_the_hash_of_a_family_of_an_object_is_that_of_its_class_and_settings():
+    first = family_hash(family(Scaled(2.0)))
+    assert first == family_hash(family(Scaled(2.0)))
+    assert first != family_hash(family(Scaled(3.0)))
+
+
 def test_a_book_is_refused_where_a_family_that_it_reads_was_changed(tmp_path, monkeypatch):
     made = family()
     file = made_book.written(tmp_path, families={"width": family_hash(made)})
