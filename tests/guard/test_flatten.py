@@ -66,7 +66,8 @@ def closes(tws: SimulatedTws) -> int:
     return sum(str(one["order_ref"]).startswith("flatten-") for one in orders)
 
 
-def test_two_at_once_close_a_position_once(qe_tws, broker, mes):
+def test_two_at_once_close_a_position_once(qe_tws, broker, mes, monkeypatch):
+    monkeypatch.setattr("qe_plugins.guard.flatten.OTHER_WITHIN", 60.0)
     bracket(qe_tws)
     qe_tws.control.be_slow(0.2)
     reports = []
