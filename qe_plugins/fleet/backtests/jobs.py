@@ -132,6 +132,10 @@ class BacktestJobs:
         return failed and self._owner is None
 
     def _computed(self, job: str, asked: MicroBacktest, until: float) -> JobOutcome:
+        if time.monotonic() >= until:  # the jobs before it took all of its time
+            outcome = JobOutcome(job=job, why=f"it had not begun after {self._seconds:g} s")
+            self._keep(outcome)
+            return outcome
         worker = self._worker()
         if worker is None:
             return JobOutcome(job=job, why="its session has ended")

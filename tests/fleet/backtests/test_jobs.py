@@ -62,6 +62,14 @@ def test_a_job_that_does_not_end_is_killed_and_failed_for_its_own_session_alone(
     assert other.figures is not None
 
 
+def test_a_job_whose_time_is_over_before_it_begins_starts_no_process(folder):
+    with BacktestJobs("s-1", 0.0, works.counted) as jobs:
+        [late] = jobs.wait([jobs.start(asked(0.5))])
+
+    assert late.why == "it had not begun after 0 s"
+    assert not (folder / "ran.txt").exists()
+
+
 def test_without_an_owner_a_job_that_failed_is_tried_again(folder):
     with BacktestJobs(None, PATIENCE, works.second) as jobs:
         [failed] = jobs.wait([jobs.start(asked(0.5))])
