@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qe_plugins.cli.research.sweep_view import resuming
 from qe_plugins.errors import ReportError
 from qe_plugins.research import sweep_store
 from qe_plugins.research.grid import Axis
@@ -55,3 +56,13 @@ def test_sweeps_are_listed_newest_first_without_those_that_cannot_be_read(home: 
     (home / "sweeps" / MIDDLE / sweep_store.SWEEP).write_text("{")
     assert [one.sweep for one in sweep_store.listing()] == [NEW, OLD]
     assert sweep_store.find("last~1").name == MIDDLE
+
+
+def test_a_sweep_is_resumed_with_what_was_set_by_its_id_or_else_its_folder(home: Path) -> None:
+    spec = sweep_store.SweepSpec(
+        sweep=NEW, name="ES", config="run.yaml", overrides=("rung.risk=25 USD",), axes=()
+    )
+    begin = "qe sweep run.yaml --set 'rung.risk=25 USD' --resume"
+
+    assert resuming("sweep", spec, home / "sweeps" / NEW) == f"{begin} {NEW}"
+    assert resuming("sweep", spec, Path("own")) == f"{begin} own"

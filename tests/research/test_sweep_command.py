@@ -58,7 +58,8 @@ def test_a_sweep_ends_with_one_where_a_variant_failed_and_leaves_everything(run:
 
 def test_an_interrupted_sweep_says_how_to_resume_it(run: Path) -> None:
     many = ",".join(map(str, range(3, 28)))
-    words = ["sweep", run, "--grid", f"strategies.ema_cross.fast={many}", "--workers", "1"]
+    more = ("--set", "strategies.ema_cross.slow=61")
+    words = ["sweep", run, "--grid", f"strategies.ema_cross.fast={many}", *more, "--workers", "1"]
     sweep = subprocess.Popen(
         [sys.executable, "-m", "qe_plugins.cli", *map(str, words)],
         cwd=ROOT,
@@ -72,6 +73,7 @@ def test_an_interrupted_sweep_says_how_to_resume_it(run: Path) -> None:
     assert sweep.returncode == 130
     [line] = [one for one in said.splitlines() if one.startswith("resume it with: uv run qe ")]
     [name] = line.rpartition("--resume ")[2:]
+    assert " ".join(more) in line
     listed = json.loads(qe("journal", "trials", "--run", name, "--json").stdout)
     assert "interrupted" in {one["body"]["state"] for one in listed}
 

@@ -10,7 +10,7 @@ import click
 from qe_plugins.cli.cluster.options import engine_options
 from qe_plugins.cli.output import counted, echo, json_option, print_json, print_rows
 from qe_plugins.cli.progress import working
-from qe_plugins.cli.research.sweep_view import figures_of, sweep_view, variant_cells
+from qe_plugins.cli.research.sweep_view import figures_of, resuming, sweep_view, variant_cells
 
 if TYPE_CHECKING:
     from qe_plugins.cluster.connection import Cluster
@@ -154,7 +154,7 @@ def sweep(
             report.outcome = f"{len(swept.results)} variants, {swept.failed} failed"
     except KeyboardInterrupt:
         sweep_store.publish(place, out or resume)
-        echo(f"resume it with: qe sweep {file} --resume {spec.sweep}", err=True)
+        echo(f"resume it with: {resuming('sweep', spec, place)}", err=True)
         raise
     files = sweep_page.write(swept)
     if url := sweep_store.publish(place, out or resume):

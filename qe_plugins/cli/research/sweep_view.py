@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qe_plugins.cli.progress import PlainLines, counts
@@ -83,6 +85,18 @@ class SweepView:
             else:
                 shown.add_row(*map(escape, variant_cells(result, keys, figures)))
         return shown
+
+
+def resuming(command: str, spec: SweepSpec, place: Path, *more: str) -> str:
+    """Return the command that resumes a sweep; the sweep keeps its grid and choice itself.
+
+    A sweep in a folder of the user's own (`--out`) is named by that, as its id is not found.
+    """
+    words = ["qe", command, spec.config, *more]
+    for one in spec.overrides:
+        words += ["--set", one]
+    named = spec.sweep if place.name == spec.sweep else str(place)
+    return shlex.join([*words, "--resume", named])
 
 
 def figures_of(spec: SweepSpec) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from qe_plugins.cli.research.sweep import (
     set_in_all_option,
     where_option,
 )
-from qe_plugins.cli.research.sweep_view import sweep_view
+from qe_plugins.cli.research.sweep_view import resuming, sweep_view
 
 if TYPE_CHECKING:
     from qe_plugins.cluster.connection import Cluster
@@ -101,12 +101,14 @@ def walkforward(
             say=lambda notice: echo(notice, err=True),
         )
     page = sweep_page.write(swept)["page"]
-    _print(swept, judge(swept, train, test, objective), page, as_json)
+    choice_of = ("--train", train, "--test", test, "--objective", objective)
+    again = resuming("walkforward", swept.spec, swept.folder, *choice_of)
+    _print(swept, judge(swept, train, test, objective), page, again, as_json)
     if swept.failed:
         sys.exit(1)
 
 
-def _print(swept: SweepResult, judged: JudgedWalk, page: str, as_json: bool) -> None:
+def _print(swept: SweepResult, judged: JudgedWalk, page: str, again: str, as_json: bool) -> None:
     found = judged.walk
     if as_json:
         document = {
@@ -155,6 +157,4 @@ def _print(swept: SweepResult, judged: JudgedWalk, page: str, as_json: bool) -> 
         echo(f"{swept.failed} variants failed and were not chosen from")
     echo(judged.verdict)
     echo(f"map of the variants  {page}")
-    echo(
-        f"resume or extend it with: qe walkforward {swept.spec.config} --resume {swept.spec.sweep}"
-    )
+    echo(f"resume or extend it with: {again}")

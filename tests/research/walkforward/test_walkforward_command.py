@@ -44,6 +44,8 @@ def test_the_choice_of_a_month_is_judged_on_the_next_one_and_can_be_resumed(file
     assert "Not told from zero" in again.stdout
     listed = json.loads(qe("journal", "trials", "--run", found["sweep"], "--json").stdout)
     assert len(listed) == 2
+    [line] = [one for one in again.stdout.splitlines() if one.startswith("resume or extend it")]
+    assert line.endswith(f" --train 2M --test 1M --objective sharpe --resume {found['sweep']}")
 
 
 @pytest.mark.parametrize(
