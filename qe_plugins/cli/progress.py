@@ -78,9 +78,9 @@ class PlainLines:
         self._began, self._said = monotonic(), -EVERY
 
     def advance(self, done: int, total: int) -> None:
-        """Print the progress, unless a line was printed in the last ten seconds."""
+        """Print the progress, unless a line was printed in the last ten seconds, or all is done."""
         now = monotonic()
-        if now - self._said < EVERY:
+        if now - self._said < EVERY or (total and done >= total):
             return
         self._said = now
         spent = now - self._began

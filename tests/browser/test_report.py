@@ -104,7 +104,7 @@ def is_drawn(chart: WebElement) -> bool:
 
 
 def test_text_can_be_read_by_day_and_by_night(browser, pages):
-    visit(browser, pages["busy"].as_uri(), DRAWN)
+    visit(browser, pages["many"].as_uri(), DRAWN)
     for scheme in ("light", "dark"):
         look(browser, scheme=scheme)
         contrast = browser.execute_script(CONTRAST)

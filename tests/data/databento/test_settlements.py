@@ -34,7 +34,7 @@ def test_from_a_download_to_a_settled_position(qe, request_file, home, config, s
 
     ran = qe("backtest", config, "--set", f"data.catalog={home.folder / 'catalog'}", "--json")
 
-    assert (ran.code, ran.err) == (0, "")
+    assert ran.code == 0, ran.err
     assert ran.json["assumptions"][0].startswith(PRICE)
     [settled] = ran.json["settlements"]
     assert (settled["basis"], settled["published"]) == ("preliminary", "2013-12-20T22:00:00+00:00")
