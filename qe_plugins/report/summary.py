@@ -17,6 +17,7 @@ from qe_plugins.report.figures import (
     data_coverage,
     margin,
     metrics,
+    option_pnl,
 )
 from qe_plugins.report.figures.equity import AccountHistory
 
@@ -49,6 +50,7 @@ def summarize(
         **_costs(outcome, costs.of_trades(outcome.positions, contracts)),
         **margin.figures(margin.against(history.curve, outcome.account)),
         "capacity": capacity.document(capacity.estimate(outcome, history)),
+        **option_pnl.figures(outcome),
         **data_coverage.figures(outcome.data.present, outcome.positions, contracts),
         "fills_sha256": outcome.fills_sha256,
         "inputs": {name: sha for one in outcome.plugins for name, sha in one.inputs.items()},

@@ -93,6 +93,7 @@ def _environment() -> Environment:
         with_unit=formatting.with_unit,
         open_pnl=formatting.open_pnl,
         premium_note=formatting.premium_note,
+        quoted_note=formatting.quoted_note,
         money=formatting.money,
         percent=formatting.percent,
         share=formatting.share,
@@ -103,6 +104,7 @@ def _environment() -> Environment:
     )
     pages.globals["key_figures"] = formatting.KEY_FIGURES
     pages.globals["risk_figures"] = formatting.RISK_FIGURES
+    pages.globals["option_parts"] = formatting.OPTION_PARTS
     return pages
 
 

@@ -33,6 +33,7 @@ def table(figures: Figures) -> Table:
         formatting.coverage_note,
         formatting.rolls_note,
         formatting.settlements_note,
+        formatting.options_note,
         formatting.open_positions_note,
         formatting.caption,
     )

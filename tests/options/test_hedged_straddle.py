@@ -107,11 +107,7 @@ class Hedges(Strategy):
 
 @pytest.mark.parametrize("seed", [3, 4])
 def test_the_engine_books_what_the_arithmetic_says_to_the_cent(tmp_path, seed):
-    moments = [OPENS + n * STEP for n in range(int((EXPIRES - OPENS) / STEP) + 1)]
-    moments = [one for one in moments if one.hour != 22]  # the daily pause
-    left = np.array([(EXPIRES - one).total_seconds() / YEAR for one in moments])
-    walk = generated_paths(PRICE, 0.16, SESSIONS, 1, seed)[: len(moments)]
-    path = np.round(walk * 4) / 4
+    moments, left, path = generated_tape(seed)
     call = put = np.round(straddle_premium(PRICE, PRICE, float(left[0]), VOLATILITY) * 2) / 4
     expected = hedged_profits(path, left, PRICE, float(call + put), VOLATILITY)
     store_tape(moments, path[:, 0], float(call))
@@ -124,8 +120,25 @@ def test_the_engine_books_what_the_arithmetic_says_to_the_cent(tmp_path, seed):
     assert earned == pytest.approx(expected.gross.item() * UNITS * 50, abs=0.005)
 
 
-def store_tape(moments: list[datetime], path: np.ndarray, premium: float) -> None:
-    """Store bars of ESH26 that begin where the last one ended, and a quote a day of each option."""
+def generated_tape(seed: int) -> tuple[list[datetime], np.ndarray, np.ndarray]:
+    """Return each half hour to expiry, the years left then, and the future's prices on one path."""
+    moments = [OPENS + n * STEP for n in range(int((EXPIRES - OPENS) / STEP) + 1)]
+    moments = [one for one in moments if one.hour != 22]  # the daily pause
+    left = np.array([(EXPIRES - one).total_seconds() / YEAR for one in moments])
+    walk = generated_paths(PRICE, 0.16, SESSIONS, 1, seed)[: len(moments)]
+    return moments, left, np.round(walk * 4) / 4
+
+
+def store_tape(
+    moments: list[datetime],
+    path: np.ndarray,
+    premium: float,
+    quotes: list[tuple[int, str, float, float, int, int]] | None = None,
+) -> None:
+    """Store bars of ESH26 that begin where the last one ended, and `quotes` of the options.
+
+    Without any each option has one quote a day, at `premium`.
+    """
     stamps = [int(one.timestamp()) * 10**9 for one in moments]
     before = [path[0], *path[:-1]]
     bars = [
@@ -134,14 +147,14 @@ def store_tape(moments: list[datetime], path: np.ndarray, premium: float) -> Non
     ]
     frame = pl.DataFrame(bars, schema=BARS, orient="row")
     days = (stamps[0], next(ts for ts, one in zip(stamps, moments, strict=True) if one.day == 9))
-    quotes = [(ts, name, premium, premium + 1, 50, 50) for ts in days for name in (CALL, PUT)]
+    daily = [(ts, name, premium, premium + 1, 50, 50) for ts in days for name in (CALL, PUT)]
     contracts = {name: named_option(name, date(2026, 1, 9)) for name in (CALL, PUT)}
     store(
         ChainData(
             root="ES",
             contracts=contracts,
             known=dict.fromkeys(contracts, date(2026, 1, 8)),
-            quotes=pl.DataFrame(quotes, schema=QUOTES, orient="row"),
+            quotes=pl.DataFrame(quotes or daily, schema=QUOTES, orient="row"),
             futures=frame.select("ts", "future", price="close"),
             bars=frame,
             refused={},

@@ -114,6 +114,7 @@ def result_of(
         signals=frames.signals_frame(recorder),
         vetoes=frames.vetoes_frame(recorder.facts),
         marks=marks.hourly(tape, traded),
+        option_quotes=marks.option_quotes(tape, {fill.instrument_id for fill in recorder.fills}),
         fills_sha256=fills_sha256(recorder.fills),
         plugins=context.plugins.stats(),
         failures=context.recorder.failures.to_plain(),

@@ -1,4 +1,4 @@
-"""The last price of each contract in each hour, from the run's own bars and option quotes."""
+"""Hourly prices of contracts and quotes of options, from the run's own bars and quotes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,34 @@ MARKS: dict[str, Any] = {
     "instrument_id": pl.String,
     "close": pl.Float64,
 }
+
+
+QUOTES = {
+    "bid_price": "bid",
+    "ask_price": "ask",
+    "bid_size": "bid_size",
+    "ask_size": "ask_size",
+}
+
+
+def option_quotes(tape: Tape, contracts: Iterable[str]) -> pl.DataFrame | None:
+    """Return the quotes of those of `contracts` that are options; None without any.
+
+    Columns: ts, instrument_id, bid and ask (points), bid_size, ask_size.
+    """
+    wanted = {one.id for one in tape.options}.intersection(contracts)
+    frames = [
+        scanned(one.files, *QUOTES)
+        .select(
+            pl.col("ts_event").cast(pl.Int64).cast(TIME).alias("ts"),
+            pl.lit(one.contract).alias("instrument_id"),
+            *(pl.col(name).alias(column) for name, column in QUOTES.items()),
+        )
+        .collect()
+        for one in tape.series
+        if one.contract in wanted
+    ]
+    return pl.concat(frames) if frames else None
 
 
 def hourly(tape: Tape, contracts: Iterable[str]) -> pl.DataFrame:

@@ -81,6 +81,8 @@ class BacktestResult:
     open_premium  what options that are still open cost, in currency, negative where received: it is
                in `final_balance`, and no P&L
     marks      ts, instrument_id, close: last close of every hour in which the contract traded
+    option_quotes  ts, instrument_id, bid, ask, bid_size, ask_size of the options that were traded;
+               None without any
     """
 
     run_id: str
@@ -110,6 +112,7 @@ class BacktestResult:
     facts: list[Fact] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     log: IO[str] | None = None
+    option_quotes: pl.DataFrame | None = None
     mode: str = "backtest"
 
     @property

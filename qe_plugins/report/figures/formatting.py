@@ -57,6 +57,17 @@ RISK_FIGURES = (
 """The page's table of distribution and benchmark."""
 """Labels of figures that only some tables show."""
 
+OPTION_PARTS = {
+    "delta": "Delta",
+    "gamma_theta": "Gamma and theta",
+    "vega": "Vega",
+    "spread": "Spread paid",
+    "fees": "Commissions",
+    "exercised": "Passed to futures at expiry",
+    "rest": "Rest",
+}
+"""The parts of the options' net P&L, in the order in which they are shown."""
+
 LABELS = dict(KEY_FIGURES + COST_FIGURES + OTHER_FIGURES + RISK_FIGURES)
 
 
@@ -152,6 +163,28 @@ def settlements_note(figures: dict[str, Any]) -> str:
         f", {bars} of them at the last bar's close, without a settlement price" if bars else ""
     )
     return f"Settled at expiry {len(found)}{missing}" if found else ""
+
+
+def options_note(figures: dict[str, Any]) -> str:
+    """Return the parts of the options' P&L and the size that was quoted; empty without options."""
+    found = figures.get("option_pnl")
+    if not found:
+        return ""
+    parts = ", ".join(f"{name.lower()} {money(found[key])}" for key, name in OPTION_PARTS.items())
+    return (
+        f"Options {money(found['net_pnl'])} {figures['currency']}: {parts}\n"
+        f"{quoted_note(found['quoted'])}"
+    )
+
+
+def quoted_note(quoted: dict[str, Any]) -> str:
+    """Return how many times the contracts that traded were quoted at the touch, as a sentence."""
+    if not quoted["fills"]:
+        return "No option was traded at a quote."
+    return (
+        f"Quoted at the touch when options traded: {quoted['median']:,.1f} times the traded "
+        f"contracts at the median, {quoted['least']:,.1f} times at the least."
+    )
 
 
 def denials_note(figures: dict[str, Any]) -> str:
