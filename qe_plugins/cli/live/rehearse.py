@@ -141,6 +141,8 @@ def _print_addresses(server: GatewayServer) -> None:
 
 def _restart_under_faketime(speed: int, at: str | None) -> NoReturn:
     """Replace this process by the same command on a faster clock. Raises `PluginError`."""
+    from qe_plugins.engine.live import faked_clock
+
     if shutil.which("faketime") is None:
         raise PluginError(NO_FAKETIME)
     start = at or datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -152,5 +154,6 @@ def _restart_under_faketime(speed: int, at: str | None) -> NoReturn:
     echo(f"clock: {clock} UTC, by faketime")
     environment = {"FAKETIME_DONT_RESET": "1", "TZ": "UTC", UNDER_FAKETIME: clock}
     command = ["faketime", "-f", clock, sys.executable, "-m", "qe_plugins.cli", *sys.argv[1:]]
+    faked_clock.remove_leftovers()
     sys.stdout.flush()
     os.execvpe("faketime", command, os.environ | environment)

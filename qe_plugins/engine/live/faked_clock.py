@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -52,6 +53,13 @@ def library() -> Path | None:
     return next(iter(found), None)
 
 
+def remove_leftovers() -> None:
+    """Remove what a killed `faketime` left under this process's id: it would not start again."""
+    for name in (f"sem.faketime_sem_{os.getpid()}", f"faketime_shm_{os.getpid()}"):
+        with suppress(OSError):  # then `faketime` says what is in its way
+            Path("/dev/shm", name).unlink(missing_ok=True)
+
+
 def is_active() -> bool:
     """Return whether this process can set its clock."""
     return os.environ.get(MARK) == str(os.getpid())
@@ -76,6 +84,7 @@ def start_again() -> NoReturn:
     """
     loaded = library()
     assert loaded is not None
+    remove_leftovers()
     preload = {"LD_PRELOAD": str(loaded), FAKETIME: REAL, MARK: str(os.getpid())}
     command = [sys.executable, "-m", "qe_plugins.cli", *sys.argv[1:]]
     sys.stdout.flush()

@@ -70,6 +70,18 @@ def test_a_command_runs_beside_it_on_the_same_fast_clock():
     assert time.monotonic() - began < 50
 
 
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="needs Debian's faketime")
+def test_what_a_killed_faketime_left_under_the_same_process_id_is_no_obstacle():
+    script = 'touch /dev/shm/sem.faketime_sem_$$ && exec "$@" --at "2026-12-01 14:00" -- true'
+
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *QE], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "clock: @2026-12-01 14:00:00 x1 UTC" in done.stdout
+
+
 def test_a_time_that_is_none_is_refused_in_one_line():
     done = subprocess.run([*QE, "--at", "noon"], capture_output=True, text=True, check=False)
 
