@@ -22,13 +22,13 @@ MARKS: dict[str, Any] = {
     "close": pl.Float64,
 }
 
-
 QUOTES = {
     "bid_price": "bid",
     "ask_price": "ask",
     "bid_size": "bid_size",
     "ask_size": "ask_size",
 }
+"""Columns of quotes in a catalog, and their names in `option_quotes`."""
 
 
 def option_quotes(tape: Tape, contracts: Iterable[str]) -> pl.DataFrame | None:

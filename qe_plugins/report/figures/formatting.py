@@ -41,6 +41,8 @@ OTHER_FIGURES = (
     ("roll_cost", "Cost of rolls"),
     ("margin_peak", "Peak initial margin"),
 )
+"""Labels of figures that only some tables show."""
+
 RISK_FIGURES = (
     ("cagr", "CAGR"),
     ("calmar", "Calmar (MAR)"),
@@ -55,7 +57,6 @@ RISK_FIGURES = (
     ("beta", "Beta"),
 )
 """The page's table of distribution and benchmark."""
-"""Labels of figures that only some tables show."""
 
 OPTION_PARTS = {
     "delta": "Delta",

@@ -35,10 +35,9 @@ def figures(outcome: BacktestResult) -> dict[str, Any]:
 
     `formatting.OPTION_PARTS` sum to `net_pnl`, to the cent: what the options' fills paid and
     received, less fees, and open ones at the middle of their last quote.
-    `explained_time` is the part of the time with a position that lies between two marks with
-    a volatility. `quoted` has how many times the
-    contracts that traded were quoted at the touch, at the median of the fills and at the least;
-    fills on one quote and side count as one.
+    `explained_time` is the part of the time with a position that lies between two marks with a
+    volatility. `quoted` has how many times the contracts that traded were quoted at the touch, at
+    the median of the fills and at the least; fills on one quote and side count as one.
     """
     options = [one for one in outcome.data.contracts if one.is_option]
     fills = outcome.fills.filter(pl.col("instrument_id").is_in([one.id for one in options]))
